@@ -1,0 +1,80 @@
+//! Decides what to do about a cluster.
+//!
+//! ```text
+//! observe ─► Observation ─► diagnose ─► [Problem] ─► remedy ─► Plan ─► check ─► act ─► world
+//!    ▲                                                                              │
+//!    └──────────── nothing flows back except through the next observation ──────────┘
+//! ```
+//!
+//! [`decide`] is one pure function: what was seen, the little that is remembered, and the time come
+//! in; a [`Verdict`] for people, a [`Plan`], the new memory and the time of the next look come out.
+//! The same function serves Kubernetes and local mode.
+//!
+//! What this crate deliberately does not do: no input or output, no clock, no randomness, no async.
+//!
+//! Invariants: members are visited in order of their number; every plan that leaves [`decide`] has
+//! passed [`check`], which restates the safety rules without sharing code with the remedies;
+//! forgetting the [`Memory`] makes the planner slower or more careful, never less safe.
+//!
+//! Start reading at [`diagnosis::TABLE`].
+
+pub mod check;
+pub mod diagnosis;
+pub mod memory;
+pub mod observation;
+pub mod plan;
+pub mod problem;
+mod remedies;
+pub mod verdict;
+
+pub use memory::Memory;
+pub use observation::{Member, Observation, Seen, Wanted};
+pub use plan::{Plan, Step};
+pub use problem::Problem;
+pub use verdict::{Standing, Verdict};
+
+use moco_model::Millis;
+
+/// What [`decide`] decided.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Decision {
+    /// One sentence for people, and its code: the same in log, condition, event and metric.
+    pub verdict: Verdict,
+    /// Every problem found, the verdict's first.
+    pub problems: Vec<diagnosis::Finding>,
+    /// What to do now.
+    pub plan: Plan,
+    /// What to remember until the next pass.
+    pub memory: Memory,
+    /// When to look again if nothing happens before.
+    pub wake_at: Millis,
+}
+
+/// Decides what to do about the cluster in `seen`, at time `now`.
+pub fn decide(seen: &Observation, memory: &Memory, now: Millis) -> Decision {
+    let problems = diagnosis::diagnose(seen);
+    let mut plan = Plan::default();
+    for finding in &problems {
+        plan = remedies::treat(finding.problem, seen, now);
+        if !plan.steps.is_empty() || finding.problem.blocks() {
+            break;
+        }
+    }
+    let mut verdict = Verdict::of(seen, &problems);
+    if let Err(refusal) = check::check(&plan, seen) {
+        verdict = Verdict::unsafe_plan(&refusal);
+        plan = Plan::default();
+    }
+    let memory = memory.after(&problems, now);
+    let wake_at = now + verdict.look_again_ms();
+    Decision {
+        verdict,
+        problems,
+        plan,
+        memory,
+        wake_at,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! What was seen of a cluster: openly incomplete, and late.
+
+use std::collections::BTreeMap;
+
+use moco_model::guard::DataState;
+use moco_model::{
+    ClusterId, ClusterUid, Endpoint, Guard, MemberId, MemberReport, Millis, Phase, Register, Role,
+    ServerReport,
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that a pass saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Which cluster.
+    pub cluster: ClusterId,
+    /// Which incarnation of that name.
+    pub uid: ClusterUid,
+    /// What the user wants.
+    pub wanted: Wanted,
+    /// The register, if there is one.
+    pub register: Option<Register>,
+    /// Whether the cluster's record says that it was initialised before, apart from the register.
+    pub initialised_before: bool,
+    /// What the platform says that no agent can: objects refused, pods that cannot run.
+    pub platform: Vec<PlatformFault>,
+    /// The members that are wanted, recorded or seen.
+    pub members: BTreeMap<MemberId, Member>,
+}
+
+/// What the user wants of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Number of members.
+    pub replicas: u32,
+    /// Whether MOCO may act on the members.
+    pub clustering: Clustering,
+}
+
+/// Whether MOCO may act on the members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Clustering {
+    /// It may.
+    Active,
+    /// The user stopped it (annotation `moco.cybozu.com/clustering-stopped`).
+    Stopped,
+    /// The user took the whole cluster down (`spec.offline`).
+    Offline,
+}
+
+/// Something the platform reports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformFault {
+    /// What kind.
+    pub kind: PlatformFaultKind,
+    /// The member it concerns, or the whole cluster.
+    pub member: Option<MemberId>,
+    /// What is wrong and what to do, for people.
+    pub sentence: String,
+}
+
+/// Kinds of faults that the platform reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlatformFaultKind {
+    /// Objects of this name were made by another operator.
+    ForeignCluster,
+    /// The manifest cannot be carried out.
+    InvalidSpec,
+    /// An object could not be written.
+    ObjectRefused,
+    /// A pod cannot run: no node, no image, a container that fails.
+    PodCannotRun,
+}
+
+/// One member as seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Where the others reach its mysqld.
+    pub endpoint: Endpoint,
+    /// What its agent says.
+    pub report: Seen<MemberReport>,
+    /// The role that clients are told.
+    pub label: Option<Role>,
+}
+
+/// A fact with its time. "Could not reach" is a fact with a beginning, not an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seen<T> {
+    /// Read in this pass.
+    Fresh(T),
+    /// Not read in this pass.
+    Silent {
+        /// Since when.
+        since: Millis,
+        /// Why, for people.
+        because: String,
+    },
+}
+
+impl<T> Seen<T> {
+    /// The value, if it was read in this pass.
+    pub const fn fresh(&self) -> Option<&T> {
+        match self {
+            Self::Fresh(value) => Some(value),
+            Self::Silent { .. } => None,
+        }
+    }
+}
+
+impl Member {
+    /// What mysqld says, if it answers.
+    pub fn server(&self) -> Option<&ServerReport> {
+        self.report.fresh()?.server.as_ref()
+    }
+
+    /// The guard file, if the agent answers and there is one.
+    pub fn guard(&self) -> Option<&Guard> {
+        self.report.fresh()?.guard.as_ref()
+    }
+
+    /// What the member is doing, if its agent answers.
+    pub fn phase(&self) -> Option<Phase> {
+        Some(self.report.fresh()?.phase)
+    }
+
+    /// How far its data directory is, if its agent answers and there is a guard.
+    pub fn data(&self) -> Option<DataState> {
+        Some(self.guard()?.data)
+    }
+
+    /// Whether its mysqld runs and holds the cluster's history.
+    pub fn runs_with_data(&self) -> bool {
+        self.phase() == Some(Phase::Running) && self.data() == Some(DataState::Holding)
+    }
+
+    /// Whether its agent reports a fault.
+    pub fn faulty(&self) -> bool {
+        self.report
+            .fresh()
+            .is_some_and(|report| report.fault.is_some())
+    }
+}
+
+impl Observation {
+    /// The member that the register names, if there is a register and the member was looked for.
+    pub fn primary(&self) -> Option<(&Register, &Member)> {
+        let register = self.register.as_ref()?;
+        Some((register, self.members.get(&register.primary)?))
+    }
+
+    /// All members but the register's primary.
+    pub fn replicas(&self) -> impl Iterator<Item = (MemberId, &Member)> {
+        let primary = self.register.as_ref().map(|register| register.primary);
+        self.members
+            .iter()
+            .map(|(id, member)| (*id, member))
+            .filter(move |(id, _)| Some(*id) != primary)
+    }
+
+    /// Whether `member` replicates from the register's primary, with both threads as they should be.
+    pub fn follows_primary(&self, member: &Member) -> bool {
+        use moco_model::report::ThreadState;
+        let (Some((_, primary)), Some(server)) = (self.primary(), member.server()) else {
+            return false;
+        };
+        server.replication.as_ref().is_some_and(|channel| {
+            channel.source_host == primary.endpoint.host
+                && channel.source_port == primary.endpoint.port
+                && channel.receiver != ThreadState::Off
+                && channel.applier == ThreadState::On
+        })
+    }
+
+    /// Whether `member` holds every transaction that the primary had executed when it was read.
+    pub fn holds_primary_set(&self, member: &Member) -> bool {
+        let primary = self.primary().and_then(|(_, primary)| primary.server());
+        let (Some(primary), Some(server)) = (primary, member.server()) else {
+            return false;
+        };
+        let received = server.replication.as_ref().map(|channel| &channel.received);
+        let held = received.map_or_else(
+            || server.executed.clone(),
+            |set| set.union(&server.executed),
+        );
+        held.contains(&primary.executed)
+    }
+}

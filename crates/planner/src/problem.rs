@@ -1,0 +1,110 @@
+//! The problems a cluster can have. Codes are public: they appear in conditions, events, metrics and
+//! logs, and each has a page in `docs/problems/`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! problems {
+    ($($(#[doc = $meaning:literal])+ $code:ident { blocks: $blocks:literal, advice: $advice:literal })+) => {
+        /// The codes, in the order in which they are looked at: the first that holds is the verdict.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Problem {
+            $($(#[doc = $meaning])+ $code,)+
+        }
+
+        impl Problem {
+            /// All of them, in order of priority.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)+];
+
+            /// The code as it is shown.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$code => stringify!($code),)+ }
+            }
+
+            /// Whether nothing of lower priority may be treated while this holds.
+            pub const fn blocks(self) -> bool {
+                match self { $(Self::$code => $blocks,)+ }
+            }
+
+            /// What it means, for its page.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$code => concat!($($meaning,)+),)+ }
+            }
+
+            /// What MOCO does and what a person can do, for its page.
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$code => $advice,)+ }
+            }
+        }
+    };
+}
+
+problems! {
+    /// Objects with this cluster's names exist that this operator did not make.
+    ForeignCluster { blocks: true, advice: "MOCO writes nothing. If the objects belong to a cluster that the Go MOCO runs, leave it to that operator, or move the data by backup and restore into a cluster of another name. Taking such a cluster over while it runs is not possible yet." }
+    /// A volume carries the mark of another cluster: usually the MySQLCluster was deleted and made again while its volumes were kept.
+    ForeignVolumes { blocks: true, advice: "Nothing starts and nothing on the volumes is touched. To use fresh volumes, delete the PersistentVolumeClaims named in the message, one by one, after you have made sure that nobody needs them." }
+    /// The cluster was initialised before, its volumes hold data, and the record of who is primary is gone.
+    RegisterLost { blocks: true, advice: "MOCO never initialises where data exists. Restore the MySQLCluster's status from a backup of etcd. Adopting the record from the members' guard files is not possible yet." }
+    /// The user took the cluster down (`spec.offline: true`).
+    Offline { blocks: true, advice: "Set `spec.offline` to false to start the members again. The volumes are kept." }
+    /// The user stopped MOCO's work on the members (annotation `moco.cybozu.com/clustering-stopped`).
+    ClusteringStopped { blocks: true, advice: "Remove the annotation to let MOCO act on the members again. Meanwhile nothing is started, cloned, followed or opened." }
+    /// A member that is not the primary takes writes.
+    TwoWritable { blocks: true, advice: "MOCO opens nothing and changes nothing while this lasts. Somebody or something switched `read_only` off by hand; find out who, compare the GTID sets in the status, and set `super_read_only` on again on the member named in the message." }
+    /// The primary's agent cannot be reached, or its mysqld does not answer.
+    PrimaryUnreachable { blocks: false, advice: "The cluster takes no writes until the primary is back, or until MOCO can decide on another primary. Look at the pod and the node of the primary." }
+    /// The manifest cannot be carried out.
+    InvalidSpec { blocks: false, advice: "The members run on as they are; mend the field named in the message." }
+    /// A member's volume cannot be used.
+    VolumeUnusable { blocks: false, advice: "Mend the volume as the message says; the agent tries again by itself." }
+    /// A member's image cannot be used: no mysqld, a version that MOCO does not run, or plugins missing.
+    ImageUnusable { blocks: false, advice: "Use an image with mysqld 9.7 (8.4 should work and is untested) that has the semi-sync and clone plugins. Mend `spec.podTemplate.spec.containers[].image`; see docs/versions.md." }
+    /// mysqld refuses its configuration.
+    ConfigurationRefused { blocks: false, advice: "Mend the option named in the message in the ConfigMap that `spec.mysqlConfigMapName` names. The member starts by itself when the option is gone." }
+    /// A member could not do what it was told.
+    MemberFault { blocks: false, advice: "The agent tries again by itself. If the message stays, look at the log of the member's pod." }
+    /// A pod of a member cannot run.
+    PodCannotRun { blocks: false, advice: "Look at the pod's events: `kubectl describe pod`. The cluster goes on without the member as long as enough others acknowledge." }
+    /// An object of the cluster could not be written to Kubernetes.
+    ObjectRefused { blocks: false, advice: "The message holds the API server's answer. MOCO tries again by itself." }
+    /// A new cluster waits until every member's agent has been heard: only then is it certain that no volume holds data.
+    WaitingForMembers { blocks: false, advice: "Wait for the pods named in the message to run, or find out why they do not: `kubectl describe pod`." }
+    /// The cluster is new: no primary is recorded yet.
+    NotInitialised { blocks: false, advice: "Nothing to do: MOCO records the first primary." }
+    /// The primary's mysqld ended and is to be started again in place.
+    PrimaryRestarted { blocks: false, advice: "Nothing to do: MOCO records a new epoch, starts the same primary closed, and opens it when enough replicas hold everything it has." }
+    /// Members wait for leave to start mysqld.
+    MembersAtGate { blocks: false, advice: "Nothing to do: MOCO starts them." }
+    /// A member holds transactions that the primary does not have.
+    ErrantTransactions { blocks: false, advice: "MOCO does not attach the member. Look at the transactions named in the message: if nobody needs them, delete the member's PersistentVolumeClaim and pod, and it is cloned anew." }
+    /// A member has no data yet and is to be filled.
+    MembersEmpty { blocks: false, advice: "Nothing to do: MOCO clones the primary's data, one member at a time." }
+    /// A replica does not follow the primary.
+    ReplicaDetached { blocks: false, advice: "Nothing to do: MOCO lets it follow the primary." }
+    /// A replica's replication thread stopped with an error.
+    ReplicationBroken { blocks: false, advice: "The message holds MySQL's own error. MOCO goes on trying to start replication; an error that stays needs a person." }
+    /// The primary runs and is not open for writing yet: too few replicas hold what it has.
+    PrimaryClosed { blocks: false, advice: "Nothing to do: MOCO opens it when as many replicas as a commit waits for are attached and hold everything." }
+    /// The primary waits for another number of acknowledgements than the membership demands.
+    WrongAcks { blocks: false, advice: "Nothing to do: MOCO sets the number." }
+    /// Fewer replicas acknowledge than a commit waits for: writes wait.
+    SemiSyncStarved { blocks: false, advice: "Writes wait and nothing is lost. Bring back a replica; the status says which one is missing and why." }
+    /// More members are wanted than recorded.
+    Growing { blocks: false, advice: "Nothing to do: newcomers are cloned, catch up, begin to acknowledge, and then count." }
+    /// Fewer members are wanted than recorded, which MOCO cannot do yet.
+    ShrinkRequested { blocks: false, advice: "Set `spec.replicas` back. The members stay as they are." }
+    /// A replica's agent cannot be reached, or its mysqld does not answer.
+    ReplicaUnreachable { blocks: false, advice: "The cluster goes on without it as long as enough others acknowledge. Look at its pod and node." }
+    /// A setting that safety depends on is not what MOCO set.
+    SettingsDrifted { blocks: false, advice: "Somebody changed the variable named in the message on the running server. Set it back, or restart the member." }
+    /// A pod's role label is not the member's role.
+    LabelsOutdated { blocks: false, advice: "Nothing to do: MOCO sets the labels, so that the Services lead to the right members." }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
