@@ -99,10 +99,28 @@ impl GtidSet {
     pub fn intersect(&self, other: &Self) -> Self {
         self.subtract(&self.subtract(other))
     }
+}
 
-    fn add(&mut self, uuid: ServerUuid, tag: &str, first: u64, last: u64) {
-        let ours = self.origins.entry((uuid, tag.to_owned())).or_default();
-        *ours = ours.union(&Intervals::one(first, last));
+/// What was read so far: numbers of each origin in the order of the text, to be sorted once.
+#[derive(Default)]
+struct Reading(BTreeMap<Origin, Vec<(u64, u64)>>);
+
+impl Reading {
+    fn add(&mut self, uuid: ServerUuid, tag: &str, interval: (u64, u64)) {
+        self.0
+            .entry((uuid, tag.to_owned()))
+            .or_default()
+            .push(interval);
+    }
+
+    fn finish(self) -> GtidSet {
+        let sorted = self
+            .0
+            .into_iter()
+            .map(|(origin, read)| (origin, Intervals::of(read)));
+        GtidSet {
+            origins: sorted.collect(),
+        }
     }
 
     fn read_one(&mut self, text: &str) -> Result<(), GtidError> {
@@ -119,10 +137,10 @@ impl GtidSet {
         let mut intervals_of_tag = 0;
         for part in parts {
             if part.starts_with(|c: char| c.is_ascii_digit()) {
-                let (first, last) = interval(part).ok_or_else(|| {
+                let interval = interval(part).ok_or_else(|| {
                     refused("an interval is FIRST or FIRST-LAST, 1 or more, rising")
                 })?;
-                self.add(uuid, &tag, first, last);
+                self.add(uuid, &tag, interval);
                 intervals_of_tag += 1;
             } else {
                 if !tag.is_empty() && intervals_of_tag == 0 {
@@ -162,11 +180,11 @@ impl FromStr for GtidSet {
     type Err = GtidError;
 
     fn from_str(text: &str) -> Result<Self, GtidError> {
-        let mut set = Self::new();
+        let mut reading = Reading::default();
         for one in text.split(',').map(str::trim).filter(|one| !one.is_empty()) {
-            set.read_one(one)?;
+            reading.read_one(one)?;
         }
-        Ok(set)
+        Ok(reading.finish())
     }
 }
 

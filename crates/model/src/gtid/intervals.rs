@@ -7,8 +7,17 @@ use std::fmt;
 pub(super) struct Intervals(Vec<(u64, u64)>);
 
 impl Intervals {
-    pub(super) fn one(first: u64, last: u64) -> Self {
-        Self(vec![(first, last)])
+    /// Sorts and merges intervals in any order.
+    pub(super) fn of(mut all: Vec<(u64, u64)>) -> Self {
+        all.sort_unstable();
+        let mut merged: Vec<(u64, u64)> = Vec::with_capacity(all.len());
+        for (first, last) in all {
+            match merged.last_mut() {
+                Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
+                _ => merged.push((first, last)),
+            }
+        }
+        Self(merged)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -23,16 +32,7 @@ impl Intervals {
     }
 
     pub(super) fn union(&self, other: &Self) -> Self {
-        let mut all: Vec<_> = self.0.iter().chain(&other.0).copied().collect();
-        all.sort_unstable();
-        let mut merged: Vec<(u64, u64)> = Vec::with_capacity(all.len());
-        for (first, last) in all {
-            match merged.last_mut() {
-                Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
-                _ => merged.push((first, last)),
-            }
-        }
-        Self(merged)
+        Self::of(self.0.iter().chain(&other.0).copied().collect())
     }
 
     pub(super) fn subtract(&self, other: &Self) -> Self {

@@ -49,17 +49,27 @@ fn a_tag_is_another_origin() {
     assert!(set(&format!("{A}:1-5:t:1")).contains(&set(&format!("{A}:t:1"))));
 }
 
+#[test]
+fn a_set_in_many_pieces_is_read_in_one_pass() {
+    let pieces = (1..=150_000_u64)
+        .map(|n| format!(":{}", 2 * n))
+        .collect::<String>();
+    let gtids = set(&format!("{A}{pieces}"));
+    assert_eq!(gtids.count(), 150_000);
+    assert_eq!(gtids.to_string().len(), A.len() + pieces.len());
+}
+
 /// A set and the same as plain numbers, of two origins.
 fn model() -> impl Strategy<Value = (GtidSet, BTreeSet<(u8, u64)>)> {
     prop::collection::vec((0_u8..2, 1_u64..40, 0_u64..6), 0..12).prop_map(|parts| {
-        let mut gtids = GtidSet::new();
+        let mut gtids = Reading::default();
         let mut plain = BTreeSet::new();
         for (origin, first, more) in parts {
             let uuid = if origin == 0 { A } else { B };
-            gtids.add(uuid.parse().unwrap(), "", first, first + more);
+            gtids.add(uuid.parse().unwrap(), "", (first, first + more));
             plain.extend((first..=first + more).map(|n| (origin, n)));
         }
-        (gtids, plain)
+        (gtids.finish(), plain)
     })
 }
 

@@ -215,7 +215,7 @@ fn endpoint_of(world: &World, id: u32) -> Endpoint {
 
 #[test]
 fn the_linter_refuses_orders_that_break_a_rule() {
-    let mut world = healthy(3);
+    let world = healthy(3);
     let send = |world: &World, id, command| vec![Step::Send(world.order(id, command))];
     let open = Command::Open { acks: 1 };
     let initialise = Command::Start {
