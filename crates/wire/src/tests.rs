@@ -1,0 +1,8 @@
+//! The two services over real sockets, with certificates of authorities made for the test.
+
+mod calls;
+pub(crate) mod certificates;
+mod identities;
+mod renewal;
+mod silence;
+mod world;
