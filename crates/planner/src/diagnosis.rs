@@ -1,13 +1,13 @@
 //! The problem table: how each problem is recognised.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use moco_model::guard::DataState;
-use moco_model::report::{FaultCode, ThreadState};
-use moco_model::{GtidSet, MemberId, Phase, quorum};
+use moco_model::report::FaultCode;
+use moco_model::{MemberId, Phase, quorum};
 use serde::{Deserialize, Serialize};
 
+use crate::members::{at_gate, detached, empty_replica, errant_set, mislabelled, ready_followers};
 use crate::observation::{Clustering, Member, Observation, PlatformFaultKind, Seen};
 use crate::problem::Problem;
 
@@ -248,29 +248,6 @@ fn primary_restarted(seen: &Observation) -> Option<String> {
     })
 }
 
-pub(crate) fn at_gate(seen: &Observation, _: MemberId, member: &Member) -> bool {
-    seen.register.is_some() && member.phase() == Some(Phase::AtGate)
-}
-
-fn is_primary(seen: &Observation, id: MemberId) -> bool {
-    seen.register
-        .as_ref()
-        .is_some_and(|register| register.primary == id)
-}
-
-/// Transactions of a replica that the primary does not have and cannot be about to have: with
-/// semi-sync a replica may hold what the primary itself wrote a moment before the primary commits it.
-pub(crate) fn errant_set(seen: &Observation, member: &Member) -> GtidSet {
-    let primary = seen.primary().and_then(|(_, primary)| primary.server());
-    let (Some(primary), Some(server)) = (primary, member.server()) else {
-        return GtidSet::new();
-    };
-    server
-        .executed
-        .subtract(&primary.executed)
-        .written_by_others(primary.server_uuid)
-}
-
 fn errant_transactions(seen: &Observation) -> Option<String> {
     let mut sentences = Vec::new();
     for (id, member) in seen.replicas() {
@@ -283,36 +260,6 @@ fn errant_transactions(seen: &Observation) -> Option<String> {
         }
     }
     (!sentences.is_empty()).then(|| sentences.join("; "))
-}
-
-pub(crate) fn empty_replica(seen: &Observation, id: MemberId, member: &Member) -> bool {
-    seen.register.is_some()
-        && !is_primary(seen, id)
-        && member.data() == Some(DataState::Empty)
-        && member.phase() == Some(Phase::Running)
-}
-
-/// Whether the replica is recorded, and so acknowledges commits.
-pub(crate) fn should_acknowledge(seen: &Observation, id: MemberId) -> bool {
-    seen.register
-        .as_ref()
-        .is_some_and(|register| register.membership.all().contains(&id))
-}
-
-pub(crate) fn detached(seen: &Observation, id: MemberId, member: &Member) -> bool {
-    let Some(server) = member.server() else {
-        return false;
-    };
-    let right_ack = server.semi_sync.replica_enabled == should_acknowledge(seen, id);
-    seen.register.is_some()
-        && !is_primary(seen, id)
-        && member.runs_with_data()
-        && errant_set(seen, member).is_empty()
-        && server
-            .replication
-            .as_ref()
-            .is_none_or(|channel| channel.last_error.is_none())
-        && !(seen.follows_primary(member) && right_ack)
 }
 
 fn replication_broken(seen: &Observation) -> Option<String> {
@@ -340,18 +287,6 @@ fn primary_closed(seen: &Observation) -> Option<String> {
         "primary {} is closed; {ready} of {needed} needed replicas hold everything it has",
         register.primary
     ))
-}
-
-/// Recorded replicas that acknowledge and hold everything the primary had executed when it was read.
-pub(crate) fn ready_followers(seen: &Observation) -> BTreeSet<MemberId> {
-    let ready = |(id, member): (MemberId, &Member)| {
-        let server = member.server()?;
-        let channel = server.replication.as_ref()?;
-        let acknowledges = server.semi_sync.replica_active && channel.receiver == ThreadState::On;
-        let counted = should_acknowledge(seen, id) && seen.follows_primary(member);
-        (counted && acknowledges && seen.holds_primary_set(member)).then_some(id)
-    };
-    seen.replicas().filter_map(ready).collect()
 }
 
 fn wrong_acks(seen: &Observation) -> Option<String> {
@@ -421,10 +356,4 @@ fn settings_drifted(seen: &Observation) -> Option<String> {
     };
     let sentences: Vec<_> = seen.members.iter().filter_map(drifted).collect();
     (!sentences.is_empty()).then(|| sentences.join("; "))
-}
-
-pub(crate) fn mislabelled(seen: &Observation, id: MemberId, member: &Member) -> bool {
-    seen.register.is_some()
-        && member.report.fresh().is_some()
-        && member.label != Some(crate::remedies::role_of(seen, id))
 }

@@ -20,6 +20,7 @@
 
 pub mod check;
 pub mod diagnosis;
+mod members;
 pub mod memory;
 pub mod observation;
 pub mod plan;
@@ -60,11 +61,7 @@ pub fn decide(seen: &Observation, memory: &Memory, now: Millis) -> Decision {
             break;
         }
     }
-    let mut verdict = Verdict::of(seen, &problems);
-    if let Err(refusal) = check::check(&plan, seen) {
-        verdict = Verdict::unsafe_plan(&refusal);
-        plan = Plan::default();
-    }
+    let (verdict, plan) = checked(Verdict::of(seen, &problems), plan, seen);
     let memory = memory.after(&problems, now);
     let wake_at = now + verdict.look_again_ms();
     Decision {
@@ -73,6 +70,14 @@ pub fn decide(seen: &Observation, memory: &Memory, now: Millis) -> Decision {
         plan,
         memory,
         wake_at,
+    }
+}
+
+/// A plan that the linter refuses is dropped whole, and the refusal becomes the verdict.
+fn checked(verdict: Verdict, plan: Plan, seen: &Observation) -> (Verdict, Plan) {
+    match check::check(&plan, seen) {
+        Ok(()) => (verdict, plan),
+        Err(refusal) => (Verdict::unsafe_plan(&refusal), Plan::default()),
     }
 }
 

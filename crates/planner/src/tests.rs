@@ -3,7 +3,10 @@
 mod tables;
 mod world;
 
+use moco_model::Command;
 use world::World;
+
+use crate::{Plan, Step};
 
 #[test]
 fn a_fresh_cluster_of_three_becomes_healthy_without_a_clone() {
@@ -149,4 +152,24 @@ proptest::proptest! {
         }
         world.run_until_healthy(120);
     }
+}
+
+#[test]
+fn a_plan_that_the_linter_refuses_is_dropped_and_told() {
+    let mut world = World::fresh(3);
+    world.run_until_healthy(40);
+    let verdict = world.decide().verdict;
+    let bad = Plan {
+        steps: vec![Step::Send(world.order(1, Command::Open { acks: 1 }))],
+    };
+    let (told, plan) = crate::checked(verdict, bad, &world.seen);
+    assert_eq!(
+        (told.code.as_str(), plan.steps.len()),
+        (crate::verdict::UNSAFE_PLAN, 0)
+    );
+    assert!(
+        told.sentence.contains("member 1 would be opened"),
+        "{}",
+        told.sentence
+    );
 }

@@ -5,7 +5,7 @@ use moco_model::command::Acknowledge;
 use moco_model::{Command, MemberId, Phase};
 
 use super::order;
-use crate::diagnosis::{empty_replica, should_acknowledge};
+use crate::members::{empty_replica, should_acknowledge};
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 

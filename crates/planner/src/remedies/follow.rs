@@ -4,7 +4,7 @@ use moco_model::command::Acknowledge;
 use moco_model::{Command, MemberId, Phase};
 
 use super::order;
-use crate::diagnosis::{detached, errant_set, should_acknowledge};
+use crate::members::{detached, errant_set, should_acknowledge};
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 

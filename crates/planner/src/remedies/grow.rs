@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use moco_model::register::Membership;
 use moco_model::{MemberId, Millis, Register, quorum};
 
-use crate::diagnosis::ready_followers;
+use crate::members::ready_followers;
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 

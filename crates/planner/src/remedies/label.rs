@@ -3,7 +3,7 @@
 use moco_model::Role;
 
 use super::role_of;
-use crate::diagnosis::mislabelled;
+use crate::members::mislabelled;
 use crate::observation::Observation;
 use crate::plan::Step;
 

@@ -3,7 +3,7 @@
 use moco_model::{Command, quorum};
 
 use super::order;
-use crate::diagnosis::ready_followers;
+use crate::members::ready_followers;
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 

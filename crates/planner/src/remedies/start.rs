@@ -5,7 +5,7 @@ use moco_model::guard::DataState;
 use moco_model::{Command, MemberId, Role};
 
 use super::{order, role_of};
-use crate::diagnosis::at_gate;
+use crate::members::at_gate;
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 

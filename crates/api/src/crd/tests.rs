@@ -1,0 +1,140 @@
+use std::collections::BTreeSet;
+
+use moco_model::register::{Basis, BasisKind};
+use moco_model::{Epoch, MemberId, Membership, Register};
+use serde_json::Map;
+
+use super::*;
+
+fn crd() -> Value {
+    crds().remove(0)
+}
+
+fn schema() -> Value {
+    crd()
+        .pointer("/spec/versions/0/schema/openAPIV3Schema")
+        .unwrap()
+        .clone()
+}
+
+/// What an API server keeps of a value: the fields that the schema knows.
+fn prune(value: &Value, schema: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let open = schema.get("x-kubernetes-preserve-unknown-fields") == Some(&json!(true));
+            let mut kept = Map::new();
+            for (name, inner) in fields {
+                let known = schema
+                    .get("properties")
+                    .and_then(|properties| properties.get(name))
+                    .or_else(|| schema.get("additionalProperties"));
+                match known {
+                    Some(known) => kept.insert(name.clone(), prune(inner, known)),
+                    None if open => kept.insert(name.clone(), inner.clone()),
+                    None => None,
+                };
+            }
+            Value::Object(kept)
+        }
+        Value::Array(items) => {
+            let none = json!({});
+            let of_items = schema.get("items").unwrap_or(&none);
+            items.iter().map(|item| prune(item, of_items)).collect()
+        }
+        plain => plain.clone(),
+    }
+}
+
+#[test]
+fn the_definition_changes_only_on_purpose() {
+    insta::assert_snapshot!("crd", serde_saphyr::to_string(&crd()).unwrap());
+}
+
+#[test]
+fn every_rule_is_about_a_field_that_exists() {
+    let mut schema = schema();
+    for rule in RULES {
+        assert!(field_mut(&mut schema, rule.at).is_some(), "{:?}", rule.at);
+        assert!(rule.message.starts_with("spec.") || rule.message.starts_with("metadata."));
+    }
+    let text = schema.to_string();
+    assert_eq!(text.matches("\"rule\":").count(), RULES.len());
+    assert!(
+        !text.contains("nullable"),
+        "null would then differ from absent"
+    );
+}
+
+#[test]
+fn what_rules_iterate_over_is_bounded() {
+    fn walk(path: &str, schema: &Value, unbounded: &mut BTreeSet<String>) {
+        let object = schema.as_object();
+        if schema.get("type") == Some(&json!("array")) && schema.get("maxItems").is_none() {
+            unbounded.insert(path.to_owned());
+        }
+        for (name, inner) in object.into_iter().flatten() {
+            match name.as_str() {
+                "properties" => {
+                    for (field, inner) in inner.as_object().into_iter().flatten() {
+                        walk(&format!("{path}.{field}"), inner, unbounded);
+                    }
+                }
+                "items" => walk(&format!("{path}[]"), inner, unbounded),
+                _ => {}
+            }
+        }
+    }
+    let mut unbounded = BTreeSet::new();
+    walk(
+        "",
+        schema().pointer("/properties/spec").unwrap(),
+        &mut unbounded,
+    );
+    assert_eq!(unbounded, BTreeSet::new());
+}
+
+#[test]
+fn the_register_survives_the_api_server() {
+    let ids = |n| (0..n).map(MemberId).collect();
+    for (kind, old) in [
+        (BasisKind::Bootstrap, None),
+        (BasisKind::RestartInPlace, Some(ids(1))),
+    ] {
+        let register = Register {
+            epoch: Epoch(7),
+            primary: MemberId(2),
+            membership: Membership {
+                members: ids(3),
+                old,
+                version: 4,
+            },
+            initialised: true,
+            basis: Basis {
+                kind,
+                decided_at: 1_800_000_000_000,
+                because: "x".to_owned(),
+            },
+        };
+        let status = json!({ "status": { "register": register } });
+        let pruned = prune(&status, &schema());
+        assert_eq!(pruned, status);
+        let back: Register = serde_json::from_value(pruned["status"]["register"].clone()).unwrap();
+        assert_eq!(back, register);
+    }
+}
+
+#[test]
+fn what_a_user_writes_for_kubernetes_survives_the_api_server() {
+    let manifest = json!({ "spec": {
+        "podTemplate": { "spec": {
+            "containers": [{ "name": "mysqld", "env": [{ "name": "A", "value": "b" }], "ports": [{ "containerPort": 1, "protocol": "TCP" }] }],
+            "tolerations": [{ "operator": "Exists" }],
+            "volumes": [{ "name": "x", "emptyDir": {} }],
+        } },
+        "volumeClaimTemplates": [{ "metadata": { "name": "mysql-data" }, "spec": {
+            "storageClassName": "fast", "resources": { "requests": { "storage": "1Gi" } } } }],
+        "primaryServiceTemplate": { "spec": { "type": "LoadBalancer" } },
+        "restore": { "jobConfig": { "workVolume": { "emptyDir": {} } } },
+    } });
+    assert_eq!(prune(&manifest, &schema()), manifest);
+}

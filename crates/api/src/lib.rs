@@ -1,0 +1,34 @@
+//! The Kubernetes interface of MOCO: the kind `MySQLCluster`.
+//!
+//! [`MySQLCluster`] is what users write and the API server stores, with the schema and the rules that
+//! [`crds()`] gives to the API server. [`validate()`] makes a [`TrustedCluster`] of it, the only form
+//! in which the rest of the program takes a cluster. [`constants`] and [`names`] hold every word that
+//! users, dashboards and other programs rely on.
+//!
+//! What this crate deliberately does not do: talk to an API server, read a clock or a random source,
+//! or make objects (that is `moco-resources`).
+//!
+//! Invariants: the group, version, kind and fields are those of MOCO's `v1beta2`, so its manifests
+//! apply unchanged. A field that was given is used, refused by a sentence that names it, or listed in
+//! [`TrustedCluster::not_yet`]; none is dropped. Nothing in a stored object makes this crate panic:
+//! an object that cannot be read at all is an error of its deserialisation, for which
+//! `kube_core::DeserializeGuard` keeps its name.
+//!
+//! Start reading at [`cluster`], then [`validate()`].
+
+pub mod cluster;
+pub mod constants;
+pub mod crd;
+pub mod names;
+pub mod quantity;
+mod rules;
+mod schema;
+pub mod status;
+pub mod trusted;
+pub mod validate;
+
+pub use cluster::{MySQLCluster, MySQLClusterSpec};
+pub use crd::crds;
+pub use status::{MemberStatus, MySQLClusterStatus, VerdictStatus};
+pub use trusted::{Meanwhile, NotYet, TrustedCluster};
+pub use validate::{Invalid, validate};

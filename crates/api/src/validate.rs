@@ -1,0 +1,255 @@
+//! From what users wrote to values that can be trusted.
+//!
+//! The same is said by the rules in the CRD wherever CEL can say it. This is the judge for objects
+//! that were stored before those rules, and for what they cannot express. An error is a sentence that
+//! names the field; all errors are collected, so that a user mends a manifest in one go.
+
+use std::collections::BTreeMap;
+
+use kube_core::ResourceExt;
+use moco_model::{ClusterId, ClusterUid};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::cluster::{Metadata, MySQLCluster, MySQLClusterSpec};
+use crate::constants::annotations;
+use crate::names::fnv32a;
+use crate::trusted::{NotYet, REPLICAS_MAX, Stopped, TimeZones, TrustedCluster};
+
+mod claims;
+mod lenient;
+mod mysqld;
+mod not_yet;
+mod pod;
+mod services;
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct Invalid {
+    /// The field, from the root.
+    pub field: String,
+    /// What is wrong and what would be right; together with the field, a sentence.
+    pub problem: String,
+}
+
+/// Collects what is wrong with a manifest, and which of its fields have no effect.
+#[derive(Default)]
+struct Findings {
+    invalid: Vec<Invalid>,
+    not_yet: Vec<NotYet>,
+}
+
+impl Findings {
+    fn refuse(&mut self, field: impl Into<String>, problem: impl Into<String>) {
+        self.invalid.push(Invalid {
+            field: field.into(),
+            problem: problem.into(),
+        });
+    }
+
+    /// Reads one of Kubernetes' types. What the type does not know is noted: it would be lost.
+    fn read<T>(&mut self, field: &str, value: &Value) -> Option<T>
+    where
+        T: DeserializeOwned + serde::Serialize,
+    {
+        match lenient::read(value) {
+            Ok((read, unknown)) => {
+                let lost = unknown
+                    .into_iter()
+                    .map(|path| not_yet::unknown(field, &path));
+                self.not_yet.extend(lost);
+                Some(read)
+            }
+            Err(error) => {
+                let path = error.path().to_string();
+                let at = if path == "." {
+                    String::new()
+                } else {
+                    format!(".{path}")
+                };
+                self.refuse(
+                    format!("{field}{at}"),
+                    format!("cannot be read: {}", error.inner()),
+                );
+                None
+            }
+        }
+    }
+
+    /// A number that must not be negative.
+    fn at_least_zero<N: TryFrom<i64>>(&mut self, field: &str, value: i64) -> Option<N> {
+        let read = N::try_from(value).ok();
+        if read.is_none() {
+            self.refuse(field, format!("is {value}; it must be 0 or more"));
+        }
+        read
+    }
+}
+
+/// Checks a cluster and makes trusted values of it, or says everything that is wrong with it.
+pub fn validate(cluster: &MySQLCluster) -> Result<TrustedCluster, Vec<Invalid>> {
+    let mut findings = Findings::default();
+    let trusted = read_cluster(cluster, &mut findings);
+    match trusted {
+        Some(mut trusted) if findings.invalid.is_empty() => {
+            trusted.not_yet = findings.not_yet;
+            Ok(trusted)
+        }
+        _ => Err(findings.invalid),
+    }
+}
+
+fn read_cluster(cluster: &MySQLCluster, findings: &mut Findings) -> Option<TrustedCluster> {
+    let spec = &cluster.spec;
+    let id = identity(cluster, findings);
+    let uid = cluster.uid().filter(|uid| !uid.is_empty());
+    if uid.is_none() {
+        findings.refuse("metadata.uid", "is missing");
+    }
+    let replicas = replicas(spec, findings);
+    let pod = pod::read(spec, findings);
+    let claims = claims::read(spec, findings);
+    let primary_service = services::read(
+        "spec.primaryServiceTemplate",
+        spec.primary_service_template.as_ref(),
+        findings,
+    );
+    let replica_service = services::read(
+        "spec.replicaServiceTemplate",
+        spec.replica_service_template.as_ref(),
+        findings,
+    );
+    let numbers = numbers(spec, findings);
+    names(spec, findings);
+    not_yet::fields(spec, findings);
+    // Everything was looked at before the first missing part ends the reading.
+    let (id, uid, numbers, mut pod, claims) = (id?, uid?, numbers?, pod?, claims?);
+    pod.size.data_bytes = claims::data_bytes(&claims);
+    Some(TrustedCluster {
+        server_id_base: server_id_base(numbers.server_id_base, &uid),
+        id,
+        uid: ClusterUid(uid),
+        generation: cluster.metadata.generation.unwrap_or_default(),
+        replicas: replicas?,
+        pod,
+        claims,
+        primary_service: primary_service?,
+        replica_service: replica_service?,
+        mysql_config_map: spec.mysql_config_map_name.clone(),
+        max_delay_secs: numbers.max_delay_secs,
+        max_delay_for_deletion_secs: numbers.max_delay_for_deletion_secs,
+        startup_wait_secs: numbers.startup_wait_secs,
+        time_zones: if spec.initialize_timezone_data {
+            TimeZones::Load
+        } else {
+            TimeZones::Leave
+        },
+        stopped: stopped(cluster),
+        not_yet: Vec::new(),
+    })
+}
+
+fn identity(cluster: &MySQLCluster, findings: &mut Findings) -> Option<ClusterId> {
+    let namespace = cluster.namespace().unwrap_or_default();
+    match ClusterId::new(&namespace, &cluster.name_any()) {
+        Ok(id) => Some(id),
+        Err(error) => {
+            findings.refuse("metadata.name", format!("cannot be used: {error}"));
+            None
+        }
+    }
+}
+
+fn replicas(spec: &MySQLClusterSpec, findings: &mut Findings) -> Option<u32> {
+    let replicas = u32::try_from(spec.replicas)
+        .ok()
+        .filter(|n| (1..=REPLICAS_MAX).contains(n));
+    if replicas.is_none() {
+        let problem = format!("is {}; it must be from 1 to {REPLICAS_MAX}", spec.replicas);
+        findings.refuse("spec.replicas", problem);
+    }
+    replicas
+}
+
+struct Numbers {
+    server_id_base: u32,
+    max_delay_secs: u32,
+    max_delay_for_deletion_secs: u64,
+    startup_wait_secs: u32,
+}
+
+fn numbers(spec: &MySQLClusterSpec, findings: &mut Findings) -> Option<Numbers> {
+    let server_id_base = findings.at_least_zero("spec.serverIDBase", spec.server_id_base.into());
+    let max_delay = findings.at_least_zero("spec.maxDelaySeconds", spec.max_delay_seconds.into());
+    let for_deletion = findings.at_least_zero(
+        "spec.maxDelaySecondsForPodDeletion",
+        spec.max_delay_seconds_for_pod_deletion,
+    );
+    let startup =
+        findings.at_least_zero("spec.startupWaitSeconds", spec.startup_wait_seconds.into());
+    let _: Option<u64> = findings.at_least_zero("spec.logRotationSize", spec.log_rotation_size);
+    Some(Numbers {
+        server_id_base: server_id_base?,
+        max_delay_secs: max_delay?,
+        max_delay_for_deletion_secs: for_deletion?,
+        startup_wait_secs: startup?,
+    })
+}
+
+fn names(spec: &MySQLClusterSpec, findings: &mut Findings) {
+    let given = [
+        ("spec.mysqlConfigMapName", &spec.mysql_config_map_name),
+        (
+            "spec.replicationSourceSecretName",
+            &spec.replication_source_secret_name,
+        ),
+        ("spec.backupPolicyName", &spec.backup_policy_name),
+    ];
+    for (field, name) in given {
+        let Some(name) = name else { continue };
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        if name.is_empty() || name.len() > 253 || !name.chars().all(good) {
+            findings.refuse(
+                field,
+                "must be the name of an object: 1 to 253 lower-case letters, digits, '-' and '.'",
+            );
+        }
+    }
+}
+
+/// The user's choice, else one that is the same for ever for the same object and very likely another
+/// for another one.
+fn server_id_base(given: u32, uid: &str) -> u32 {
+    if given > 0 {
+        return given;
+    }
+    fnv32a(uid.as_bytes()) % (1 << 30) + 1
+}
+
+fn stopped(cluster: &MySQLCluster) -> Stopped {
+    let is_true = |key| {
+        cluster
+            .annotations()
+            .get(key)
+            .is_some_and(|value| value == "true")
+    };
+    Stopped {
+        reconciliation: is_true(annotations::RECONCILIATION_STOPPED),
+        clustering: is_true(annotations::CLUSTERING_STOPPED),
+    }
+}
+
+type StringMap = BTreeMap<String, String>;
+
+fn labels_and_annotations(metadata: Option<&Metadata>) -> (StringMap, StringMap) {
+    metadata.map_or_else(Default::default, |metadata| {
+        (
+            metadata.labels.clone().unwrap_or_default(),
+            metadata.annotations.clone().unwrap_or_default(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

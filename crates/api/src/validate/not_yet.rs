@@ -1,0 +1,109 @@
+//! Fields that have no effect in this version. They are shown, never ignored.
+
+use super::Findings;
+use crate::cluster::MySQLClusterSpec;
+use crate::constants::containers;
+use crate::trusted::{Meanwhile, NotYet};
+
+pub(super) fn note(field: &str, because: &str) -> NotYet {
+    NotYet {
+        field: field.to_owned(),
+        sentence: format!("{field} has no effect: {because}"),
+        meanwhile: Meanwhile::Run,
+    }
+}
+
+/// A field of Kubernetes that this version does not know; `path` begins with a dot or bracket.
+pub(super) fn unknown(field: &str, path: &str) -> NotYet {
+    note(
+        &format!("{field}{path}"),
+        "this version of MOCO does not know the field; is it misspelt, or newer than MOCO?",
+    )
+}
+
+fn blocking(field: &str, because: &str) -> NotYet {
+    NotYet {
+        field: field.to_owned(),
+        sentence: format!("{field} cannot be honoured yet: {because}"),
+        meanwhile: Meanwhile::MustNotStart,
+    }
+}
+
+/// Notes every field that was given a value other than its default, and has no effect.
+pub(super) fn fields(spec: &MySQLClusterSpec, findings: &mut Findings) {
+    let notes = &mut findings.not_yet;
+    if spec.restore.is_some() {
+        notes.push(blocking(
+            "spec.restore",
+            "this version cannot restore, and will not start an empty cluster in place of the restored one",
+        ));
+    }
+    if spec.replication_source_secret_name.is_some() {
+        notes.push(blocking(
+            "spec.replicationSourceSecretName",
+            "this version cannot follow an external primary, and will not start an empty cluster in place of its copy",
+        ));
+    }
+    let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let plain = [
+        (
+            given(&spec.backup_policy_name),
+            "spec.backupPolicyName",
+            "this version makes no backups",
+        ),
+        (
+            spec.collectors.as_ref().is_some_and(|all| !all.is_empty()),
+            "spec.collectors",
+            "this version adds no metrics exporter",
+        ),
+        (
+            spec.offline,
+            "spec.offline",
+            "this version cannot take a cluster's pods away; they keep running",
+        ),
+        (
+            given(&spec.log_rotation_schedule),
+            "spec.logRotationSchedule",
+            "this version does not rotate the slow query log",
+        ),
+        (
+            spec.log_rotation_size != 0,
+            "spec.logRotationSize",
+            "this version does not rotate the slow query log",
+        ),
+        (
+            given(&spec.slow_query_log_config_tmpl),
+            "spec.slowQueryLogConfigTmpl",
+            "this version adds no container for the slow query log",
+        ),
+        (
+            spec.max_delay_seconds_for_pod_deletion != 0,
+            "spec.maxDelaySecondsForPodDeletion",
+            "this version does not hold back deletions",
+        ),
+        (
+            spec.agent_use_localhost,
+            "spec.agentUseLocalhost",
+            "the agent always talks to mysqld over a local socket",
+        ),
+    ];
+    let plain = plain.into_iter().filter(|(given, ..)| *given);
+    notes.extend(plain.map(|(_, field, because)| note(field, because)));
+    overwrites(spec, notes);
+}
+
+fn overwrites(spec: &MySQLClusterSpec, notes: &mut Vec<NotYet>) {
+    for overwrite in spec.pod_template.overwrite_containers.iter().flatten() {
+        if overwrite.name != containers::COPY_INIT {
+            let because = match overwrite.name.as_str() {
+                containers::AGENT => {
+                    "the agent runs inside the container mysqld and shares its resources"
+                }
+                containers::INIT => "data directories are made inside the container mysqld",
+                _ => "this version adds no such container",
+            };
+            let field = format!("spec.podTemplate.overwriteContainers[{}]", overwrite.name);
+            notes.push(note(&field, because));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One pass over a cluster: gather what can be known, let the planner decide, carry out the plan,
+//! report the verdict.
+//!
+//! Kubernetes and local mode differ in where the register is, how members are found and who is told;
+//! that is the [`World`]. Everything else is the same code, here.
+//!
+//! What this crate deliberately does not do: decide. It sends what the planner planned, in that
+//! order, and stops at the first step that fails; the next pass decides anew.
+//!
+//! Invariants: the primary is read after all others, so that a replica never seems to be ahead of it
+//! by lateness; the register is read before any member; a plan is carried out only as it came from
+//! [`moco_planner::decide`], which checked it.
+//!
+//! Start reading at [`Pilot::pass`].
+
+mod act;
+mod gather;
+mod world;
+
+use moco_model::Millis;
+use moco_planner::{Decision, Memory, Observation, decide};
+use moco_wire::CredentialsSource;
+
+pub use act::StepError;
+pub use gather::Agents;
+pub use world::{Facts, MemberFacts, RecordError, World};
+
+/// Goes over one cluster, again and again.
+pub struct Pilot<W> {
+    world: W,
+    agents: Agents,
+    memory: Memory,
+    last_code: String,
+}
+
+/// What a pass came to.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    /// When to look again if nothing happens before.
+    pub wake_at: Millis,
+    /// Whether something was changed, so that the next look is worthwhile at once.
+    pub acted: bool,
+}
+
+impl<W: World> Pilot<W> {
+    /// Begins with an empty memory; `credentials` are those of the controller.
+    pub fn new(world: W, credentials: CredentialsSource) -> Self {
+        Self {
+            world,
+            agents: Agents::new(credentials),
+            memory: Memory::default(),
+            last_code: String::new(),
+        }
+    }
+
+    /// The world it goes over.
+    pub fn world_mut(&mut self) -> &mut W {
+        &mut self.world
+    }
+
+    /// One pass.
+    pub async fn pass(&mut self) -> Result<Passed, W::Error> {
+        let facts = self.world.facts().await?;
+        let seen = self.agents.gather(facts).await;
+        let decision = decide(&seen, &self.memory, now());
+        self.memory = decision.memory.clone();
+        self.tell(&seen, &decision);
+        self.world.report(&seen, &decision).await?;
+        let carried = act::carry_out(&mut self.world, &self.agents, &seen, &decision.plan).await;
+        if let Err(error) = &carried {
+            tracing::info!(cluster = %seen.cluster, "{error}");
+        }
+        let acted = carried.is_ok() && !decision.plan.steps.is_empty();
+        Ok(Passed {
+            wake_at: decision.wake_at,
+            acted,
+        })
+    }
+
+    /// Logs changes of the verdict; the steady state is silent.
+    fn tell(&mut self, seen: &Observation, decision: &Decision) {
+        let verdict = &decision.verdict;
+        if verdict.code != self.last_code {
+            tracing::info!(cluster = %seen.cluster, code = verdict.code, "{}", verdict.sentence);
+            self.last_code.clone_from(&verdict.code);
+        }
+    }
+}
+
+/// The time of this machine.
+pub fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}

@@ -1,0 +1,83 @@
+//! What a pass needs from its surroundings.
+
+use std::collections::BTreeMap;
+use std::error::Error as StdError;
+
+use moco_model::{ClusterId, ClusterUid, Endpoint, MemberId, Register, Role};
+use moco_planner::observation::PlatformFault;
+use moco_planner::plan::Expect;
+use moco_planner::{Decision, Observation, Wanted};
+
+/// Kubernetes, or one machine.
+pub trait World: Send {
+    /// Why the surroundings could not be read or written. The pass ends and is repeated.
+    type Error: StdError + Send + Sync + 'static;
+
+    /// What is wanted, the register read with a quorum, and where the members are.
+    fn facts(&mut self) -> impl Future<Output = Result<Facts, Self::Error>> + Send;
+
+    /// Writes the register if it is what `expect` says; the answer must hold what was written.
+    fn record(
+        &mut self,
+        expect: Expect,
+        register: &Register,
+    ) -> impl Future<Output = Result<(), RecordError<Self::Error>>> + Send;
+
+    /// Tells clients the role of a member.
+    fn label(
+        &mut self,
+        member: MemberId,
+        role: Role,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Tells people.
+    fn report(
+        &mut self,
+        seen: &Observation,
+        decision: &Decision,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Why the register was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError<E: StdError + 'static> {
+    /// Somebody else wrote it first; the next pass sees what.
+    #[error("the register was changed by somebody else")]
+    Conflict,
+    /// What was written did not come back: the place does not keep it.
+    #[error("the register does not keep what was written to it")]
+    NotKept,
+    /// It could not be reached.
+    #[error("the register could not be written")]
+    Failed(#[source] E),
+}
+
+/// What is known without asking the members.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Which cluster.
+    pub cluster: ClusterId,
+    /// Which incarnation of that name.
+    pub uid: ClusterUid,
+    /// What the user wants.
+    pub wanted: Wanted,
+    /// The register.
+    pub register: Option<Register>,
+    /// Whether the cluster was initialised before, by another record than the register.
+    pub initialised_before: bool,
+    /// What the platform says.
+    pub platform: Vec<PlatformFault>,
+    /// The members, wanted, recorded or found.
+    pub members: BTreeMap<MemberId, MemberFacts>,
+}
+
+/// Where a member is.
+#[derive(Clone, Debug)]
+pub struct MemberFacts {
+    /// Where the other members reach its mysqld.
+    pub endpoint: Endpoint,
+    /// `host:port` of its agent, or why there is none.
+    pub agent: Result<String, String>,
+    /// The role that clients are told.
+    pub label: Option<Role>,
+}

@@ -1,0 +1,99 @@
+//! A user of MySQL inside the cluster: a pod with the client programs.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use super::cluster::Cluster;
+use crate::images;
+
+/// The client pod's container.
+const CONTAINER: &str = "client";
+
+/// Whom the client says it is, and where it connects to.
+#[derive(Clone)]
+pub(crate) struct Login {
+    pub(crate) host: String,
+    pub(crate) user: String,
+    /// Goes through a pipe and the environment, never through arguments.
+    pub(crate) password: String,
+}
+
+/// A pod that runs SQL.
+pub(crate) struct Client<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) pod: String,
+}
+
+impl<'a> Client<'a> {
+    /// Starts a client pod and waits until it runs.
+    pub(crate) fn start(cluster: &'a Cluster, pod: &str) -> Result<Self> {
+        cluster.apply(&manifest(pod))?;
+        cluster.wait_for_condition(["pod", pod], "Ready", "True", Duration::from_secs(60))?;
+        Ok(Self {
+            cluster,
+            pod: pod.to_owned(),
+        })
+    }
+
+    /// Runs statements and returns the rows, fields split at tabs.
+    pub(crate) fn sql(&self, login: &Login, statements: &str) -> Result<Vec<Vec<String>>> {
+        // The first line is the password, the rest is for mysql.
+        let script = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; \
+                      exec mysql --connect-timeout=5 --batch --skip-column-names \
+                      --host=\"$1\" --user=\"$2\"";
+        let input = format!("{}\n{statements}\n", login.password);
+        let output = self
+            .shell(script, &[&login.host, &login.user], &input)
+            .with_context(|| format!("`{statements}` as {} at {}", login.user, login.host))?;
+        Ok(output
+            .lines()
+            .map(|row| row.split('\t').map(str::to_owned).collect())
+            .collect())
+    }
+
+    /// The only field of the only row.
+    pub(crate) fn value(&self, login: &Login, statement: &str) -> Result<String> {
+        let rows = self.sql(login, statement)?;
+        let field = rows.first().and_then(|row| row.first());
+        field
+            .cloned()
+            .with_context(|| format!("`{statement}` returned no row"))
+    }
+
+    /// Runs a shell script in the pod.
+    pub(crate) fn shell(&self, script: &str, args: &[&str], input: &str) -> Result<String> {
+        let call = [&["sh", "-c", script, "sh"], args].concat();
+        self.cluster.exec(&self.pod, CONTAINER, &call, input)
+    }
+}
+
+fn manifest(pod: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            // The pod's first process then is one that reaps what background programs leave.
+            "shareProcessNamespace": true,
+            "securityContext": pod_security(),
+            "containers": [{
+                "name": CONTAINER, "image": images::CLIENT, "imagePullPolicy": "Never",
+                "securityContext": container_security(),
+            }],
+        },
+    })
+}
+
+/// What the restricted pod security standard asks of a pod.
+pub(crate) fn pod_security() -> Value {
+    json!({
+        "runAsNonRoot": true, "runAsUser": 10000, "runAsGroup": 10000, "fsGroup": 10000,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    })
+}
+
+/// What it asks of a container.
+pub(crate) fn container_security() -> Value {
+    json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}})
+}

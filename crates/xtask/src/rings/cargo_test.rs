@@ -1,0 +1,65 @@
+//! `cargo test`, and the counts it prints.
+
+use anyhow::Result;
+
+use crate::cargo::{Profile, static_cargo};
+use crate::cmd::Cmd;
+use crate::counts::Counts;
+use crate::say::say;
+
+/// Tests of the whole workspace, built like the image, so that both share what is compiled.
+pub(crate) fn all_packages() -> Result<Cmd> {
+    Ok(static_cargo("test", Profile::Quick)?.args(["--workspace", "--no-fail-fast"]))
+}
+
+/// Runs the tests, shows what they print, and counts.
+pub(crate) fn counted(call: Cmd) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let status = call.run_watched(|line| {
+        println!("{line}");
+        if let Some(found) = counts_in(line) {
+            counts += found;
+        }
+    })?;
+    if !status.success() && counts.failed == 0 {
+        say(&format!("FAILED: cargo test: {status}"));
+        counts += Counts::FAILED;
+    }
+    Ok(counts)
+}
+
+/// The counts of a line like `test result: ok. 12 passed; 0 failed; 1 ignored; …`.
+fn counts_in(line: &str) -> Option<Counts> {
+    let rest = line.strip_prefix("test result: ")?;
+    let number = |word: &str| {
+        let part = rest
+            .split([';', '.'])
+            .find(|part| part.trim_end().ends_with(word))?;
+        part.split_whitespace().next()?.parse().ok()
+    };
+    Some(Counts {
+        passed: number(" passed")?,
+        failed: number(" failed")?,
+        skipped: number(" ignored")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_from_what_cargo_prints() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out; \
+                    finished in 0.01s";
+        assert_eq!(
+            counts_in(line),
+            Some(Counts {
+                passed: 12,
+                failed: 3,
+                skipped: 1
+            })
+        );
+        assert_eq!(counts_in("test a ... ok"), None);
+    }
+}
