@@ -22,7 +22,6 @@ mod notify;
 mod options;
 mod orders;
 mod probes;
-mod sentence;
 mod sql;
 mod state;
 mod terminate;

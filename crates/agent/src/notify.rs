@@ -9,7 +9,7 @@ use moco_wire::{ControllerClient, CredentialsSource, Notice, NoticeAnswer};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::member::Member;
-use crate::sentence::with_causes;
+use moco_model::sentence::with_causes;
 
 /// How often mysqld is looked at for changes that the agent did not make itself.
 const LOOK: Duration = Duration::from_secs(1);

@@ -11,9 +11,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::link::Process;
 use crate::member::Member;
-use crate::sentence::with_causes;
 use crate::sql::SqlError;
 use crate::{volume, work};
+use moco_model::sentence::with_causes;
 
 /// Why an order is not carried out, before anything is done about it.
 fn fence(

@@ -63,7 +63,11 @@ const fn signal_for(working: bool, role: Option<Role>, waiting: Option<u32>) -> 
         Some(Role::Replica) | None => true,
     };
     // Half-made data is made again anyway.
-    if gently && !working { MysqldSignal::Term } else { MysqldSignal::Kill }
+    if gently && !working {
+        MysqldSignal::Term
+    } else {
+        MysqldSignal::Kill
+    }
 }
 
 #[cfg(test)]

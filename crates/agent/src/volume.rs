@@ -8,7 +8,7 @@ use moco_model::report::{Fault, FaultCode};
 use moco_model::{ClusterUid, Guard, MemberId};
 
 use crate::guard_file;
-use crate::sentence::with_causes;
+use moco_model::sentence::with_causes;
 
 /// Looks at the volume: the guard file if it is this member's, none if the volume was never used.
 /// Nothing is changed but a probe file that is removed again.

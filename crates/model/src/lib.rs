@@ -23,6 +23,7 @@ pub mod quorum;
 pub mod register;
 pub mod report;
 pub mod role;
+pub mod sentence;
 pub mod version;
 
 pub use command::{Command, Endpoint};

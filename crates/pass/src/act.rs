@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use moco_model::MemberId;
 use moco_model::command::Answer;
+use moco_model::sentence::with_causes;
 use moco_planner::{Observation, Plan, Step};
 use moco_wire::ClientError;
 
@@ -120,18 +121,6 @@ fn words(answer: &Answer) -> String {
         Answer::Busy { doing } => format!("it {doing}"),
         Answer::Refused { because } => because.clone(),
     }
-}
-
-/// The error and all its causes, joined by colons.
-pub(crate) fn with_causes(error: &dyn StdError) -> String {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        sentence.push_str(": ");
-        sentence.push_str(&error.to_string());
-        cause = error.source();
-    }
-    sentence
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use moco_model::sentence::with_causes;
 use moco_model::{ClusterId, MemberId, MemberReport, Millis};
 use moco_planner::{Member, Observation, Seen};
 use moco_wire::{AgentClient, ClientError, CredentialsSource};
 
-use crate::act::with_causes;
 use crate::now;
 use crate::world::{Facts, MemberFacts};
 

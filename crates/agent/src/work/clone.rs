@@ -9,7 +9,7 @@ use moco_model::{Endpoint, Guard, Phase};
 use super::process::{As, ended, kill, serve};
 use super::start::incarnation;
 use crate::member::Member;
-use crate::sentence::with_causes;
+use moco_model::sentence::with_causes;
 
 /// After the copy mysqld ends within a second (`docs/mysql-facts.md`).
 const END_DEADLINE: Duration = Duration::from_secs(120);

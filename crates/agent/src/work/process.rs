@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::image;
 use crate::link::{LinkError, Process};
 use crate::member::Member;
-use crate::sentence::with_causes;
+use moco_model::sentence::with_causes;
 
 /// How often a server that starts is asked whether it answers.
 const KNOCK: Duration = Duration::from_millis(20);

@@ -12,8 +12,8 @@ use moco_supervisor::protocol::{Ended, Log};
 
 use super::process::{As, ended, kill, serve, spawn};
 use crate::member::Member;
-use crate::sentence::with_causes;
 use crate::{image, volume};
+use moco_model::sentence::with_causes;
 
 /// `mysqld --initialize` takes 3 to 5 s on an idle machine (`docs/mysql-facts.md`); disks differ.
 const INITIALISE_DEADLINE: Duration = Duration::from_secs(600);
