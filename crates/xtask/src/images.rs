@@ -1,5 +1,7 @@
 //! The images: those of the test cluster, which change with the versions, and our own.
 
+mod layers;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cache::folder_once;
 use crate::cargo::{self, Profile};
-use crate::cmd::Cmd;
 use crate::elf;
 use crate::mysql_root::MysqlRoot;
 use crate::needs;
-use crate::oci::{Blob, Image, Layer, Listed, Run, write_archive};
-use crate::paths;
+use crate::oci::{Image, Layer, Listed, Run, write_archive};
+use crate::paths::{self, with_suffix};
 use crate::tools::hex;
 use crate::versions;
+use layers::{Layers, MYSQL_USER, accounts};
 
 /// The operator as the cluster knows it.
 pub(crate) const MOCO: &str = "moco:dev";
@@ -104,194 +106,6 @@ fn key_of(files: &[&Path]) -> Result<String> {
     Ok(hex(&digest.finalize()).chars().take(8).collect())
 }
 
-/// The layers that the images of the test cluster share.
-struct Layers {
-    pause: Blob,
-    busybox: Blob,
-    mysql: Blob,
-    plugins: Blob,
-    old_mysqld: Blob,
-}
-
-impl Layers {
-    fn write(folder: &Path, mysql: &Path, busybox: &Path, pause: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-        let program = folder.join("pause.bin");
-        Cmd::new("gcc")
-            .args(["-Os", "-static", "-s", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&program, pause])
-            .run()
-            .context("compile the pause program")?;
-        let mut only_pause = Layer::default();
-        only_pause.copy("pause", &program, 0o755);
-        Ok(Self {
-            pause: only_pause.write(&folder.join("pause"))?,
-            busybox: busybox_layer(busybox)?.write(&folder.join("busybox"))?,
-            mysql: mysql_layer(mysql)?.write(&folder.join("mysql"))?,
-            plugins: plugin_layer(mysql)?.write(&folder.join("plugins"))?,
-            old_mysqld: old_mysqld_layer().write(&folder.join("old-mysqld"))?,
-        })
-    }
-
-    fn images<'a>(&'a self, mysql_name: &'a str) -> Vec<Image<'a>> {
-        let image = |name, layers: &[&'a Blob], run| Image {
-            name,
-            layers: layers.to_vec(),
-            run,
-        };
-        let mysqld = Run {
-            entrypoint: &["mysqld"],
-            cmd: &[],
-            user: MYSQL_USER,
-        };
-        let shell = Run {
-            entrypoint: &[],
-            cmd: &["sh"],
-            user: "",
-        };
-        let idle = Run {
-            entrypoint: &[],
-            cmd: &["tail", "-f", "/dev/null"],
-            user: MYSQL_USER,
-        };
-        let pause = Run {
-            entrypoint: &["/pause"],
-            cmd: &[],
-            user: "65535:65535",
-        };
-        vec![
-            image(PAUSE, &[&self.pause], pause),
-            image(BUSYBOX, &[&self.busybox], shell),
-            image(mysql_name, &[&self.mysql, &self.plugins], mysqld),
-            image(CLIENT, &[&self.mysql, &self.busybox], idle),
-            image(NO_MYSQLD, &[&self.busybox], idle),
-            image(NO_PLUGINS, &[&self.mysql], mysqld),
-            image(MYSQL_8_0, &[&self.busybox, &self.old_mysqld], mysqld),
-        ]
-    }
-}
-
-/// User and group of everything that is not root, numeric so that `runAsNonRoot` can be checked.
-const MYSQL_USER: &str = "10000:10000";
-
-fn busybox_layer(busybox: &Path) -> Result<Layer> {
-    let applets = Cmd::new(busybox)
-        .arg("--list")
-        .output()
-        .context("list busybox's applets")?;
-    let mut layer = Layer::default();
-    layer.copy("usr/bin/busybox", busybox, 0o755);
-    for applet in applets.lines().filter(|name| *name != "busybox") {
-        layer.link(format!("usr/bin/{applet}"), "busybox");
-    }
-    layer.link("bin", "usr/bin");
-    layer.folder("tmp", 0o1777, 0);
-    accounts(&mut layer);
-    Ok(layer)
-}
-
-/// MySQL without the plugins that replication and clone need.
-fn mysql_layer(root: &Path) -> Result<Layer> {
-    let mut layer = Layer::default();
-    layer.tree(root, &|path| is_for_image(path) && !is_needed_plugin(path))?;
-    layer.folder("tmp", 0o1777, 0);
-    for folder in ["var/lib/mysql", "var/lib/mysql-files", "run/mysqld"] {
-        layer.folder(folder, 0o750, 10_000);
-    }
-    Ok(layer)
-}
-
-fn plugin_layer(root: &Path) -> Result<Layer> {
-    let mut layer = Layer::default();
-    let folders = ["usr", "usr/lib", "usr/lib/mysql", "usr/lib/mysql/plugin"].map(Path::new);
-    layer.tree(root, &|path| {
-        folders.contains(&path) || is_needed_plugin(path)
-    })?;
-    Ok(layer)
-}
-
-fn is_needed_plugin(path: &Path) -> bool {
-    let plugins = [
-        "mysql_clone.so",
-        "semisync_source.so",
-        "semisync_replica.so",
-    ];
-    path.parent() == Some(Path::new("usr/lib/mysql/plugin"))
-        && path
-            .file_name()
-            .is_some_and(|name| plugins.iter().any(|plugin| name == *plugin))
-}
-
-/// What of the extracted packages a server and its clients need at run time.
-fn is_for_image(path: &Path) -> bool {
-    const PROGRAMS: &[&str] = &[
-        "mysql",
-        "mysqladmin",
-        "mysqlbinlog",
-        "mysqldump",
-        "mysql_tzinfo_to_sql",
-        "my_print_defaults",
-    ];
-    const UNWANTED: &[&str] = &[
-        "dev",
-        "etc/apt",
-        "etc/dpkg",
-        "etc/fstab",
-        "etc/hostname",
-        "etc/perl",
-        "etc/resolv.conf",
-        "usr/lib/x86_64-linux-gnu/perl",
-        "usr/lib/x86_64-linux-gnu/perl-base",
-        "usr/share/doc",
-        "usr/share/gcc",
-        "usr/share/gdb",
-        "usr/share/lintian",
-        "usr/share/locale",
-        "usr/share/man",
-        "usr/share/perl",
-        "usr/share/perl5",
-        "usr/share/zoneinfo/right",
-        "var/cache",
-        "var/lib/apt",
-        "var/lib/dpkg",
-        "var/log",
-    ];
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    if path.parent() == Some(Path::new("usr/bin")) {
-        return PROGRAMS.contains(&name);
-    }
-    // Client-side plugins for ways to log in that nobody here uses: 26 MB.
-    let is_client_plugin = path.starts_with("usr/lib/mysql/plugin") && name.ends_with("_client.so");
-    !is_client_plugin && !UNWANTED.iter().any(|unwanted| path == Path::new(unwanted))
-}
-
-fn old_mysqld_layer() -> Layer {
-    let mut layer = Layer::default();
-    let script = "#!/bin/sh\n\
-        echo '/usr/sbin/mysqld  Ver 8.0.36 for Linux on x86_64 (MySQL Community Server - GPL)'\n\
-        case \" $* \" in *' --version '*) exit 0 ;; esac\n\
-        exit 1\n";
-    layer.text("usr/sbin/mysqld", script, 0o755);
-    layer
-}
-
-fn accounts(layer: &mut Layer) {
-    layer.text(
-        "etc/passwd",
-        "root:x:0:0:root:/:/bin/sh\nmoco:x:10000:10000:moco:/:/bin/sh\n",
-        0o644,
-    );
-    layer.text("etc/group", "root:x:0:\nmoco:x:10000:\n", 0o644);
-    layer.text(
-        "etc/nsswitch.conf",
-        "passwd: files\ngroup: files\nhosts: files dns\n",
-        0o644,
-    );
-}
-
 /// Builds the operator and writes its image.
 pub(crate) fn moco(profile: Profile) -> Result<Archive> {
     if !cargo::packages()?
@@ -352,11 +166,17 @@ fn prune_moco(images: &Path, current: &Path) -> Result<()> {
         .collect();
     found.sort();
     for (_, folder) in found.iter().rev().skip(KEPT - 1) {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("remove {}", folder.display()));
+        // Another run may be removing the same one.
+        for gone in [
+            fs::remove_dir_all(folder),
+            fs::remove_file(with_suffix(folder, ".lock")),
+        ] {
+            match gone {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("remove {}", folder.display()));
+                }
+                _ => {}
             }
-            _ => {}
         }
     }
     Ok(())
@@ -385,21 +205,6 @@ pub(crate) fn run(profile: Profile) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_image_keeps_the_server_and_its_time_zones_and_drops_perl() {
-        for kept in [
-            "usr/sbin/mysqld",
-            "usr/bin/mysql",
-            "usr/share/zoneinfo",
-            "usr/bin",
-        ] {
-            assert!(is_for_image(Path::new(kept)), "{kept}");
-        }
-        for dropped in ["usr/bin/perl", "usr/share/doc", "dev", "etc/resolv.conf"] {
-            assert!(!is_for_image(Path::new(dropped)), "{dropped}");
-        }
-    }
 
     /// The header of a program without segments: nobody would run it, but it asks for no loader.
     fn static_program(path: &Path, word: &str) {
@@ -433,13 +238,5 @@ mod tests {
     fn a_binary_that_needs_a_loader_makes_no_image() {
         let place = tempfile::tempdir().unwrap();
         assert!(moco_from(Path::new("/bin/ls"), place.path()).is_err());
-    }
-
-    #[test]
-    fn the_plugins_of_replication_are_a_layer_of_their_own() {
-        let folder = Path::new("usr/lib/mysql/plugin");
-        assert!(is_needed_plugin(&folder.join("mysql_clone.so")));
-        assert!(!is_needed_plugin(&folder.join("component_keyring_file.so")));
-        assert!(!is_needed_plugin(Path::new("usr/lib/mysql_clone.so")));
     }
 }

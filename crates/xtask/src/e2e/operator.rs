@@ -15,7 +15,7 @@ use crate::testbed::load;
 use crate::testbed::show::MOCO_NAMESPACE;
 
 /// The image that the YAML names for users; the test cluster has its own.
-const RELEASED_IMAGE: &str = "ghcr.io/cybozu-go/moco";
+const RELEASED_IMAGE: &str = concat!("moco:", env!("CARGO_PKG_VERSION"));
 /// The controllers' start, images included.
 const START: Duration = Duration::from_secs(90);
 /// How long a cluster may take to be as wanted, on a busy machine of two cores.
@@ -44,15 +44,12 @@ pub(crate) fn install(cluster: &Cluster) -> Result<()> {
 fn yaml() -> Result<String> {
     let file = paths::checkout()?.join("config/install.yaml");
     let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
-    let with_image: Vec<_> = text.lines().map(|line| replace_image(line)).collect();
-    Ok(with_image.join("\n"))
-}
-
-fn replace_image(line: &str) -> String {
-    match line.find(RELEASED_IMAGE) {
-        Some(at) => format!("{}{}", line.get(..at).unwrap_or_default(), images::MOCO),
-        None => line.to_owned(),
-    }
+    ensure!(
+        text.contains(RELEASED_IMAGE),
+        "{} does not name {RELEASED_IMAGE}",
+        file.display()
+    );
+    Ok(text.replace(RELEASED_IMAGE, images::MOCO))
 }
 
 /// Removes the operator as `docs/install.md` says, and checks that nothing of it is left.

@@ -1,0 +1,223 @@
+//! Writing all objects of a cluster, in the order in which pods need them.
+
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Api;
+use kube::api::DeleteParams;
+use moco_api::TrustedCluster;
+use moco_model::Register;
+use moco_resources::config::NoteKind;
+use moco_resources::{Facts, Objects};
+use serde_json::{Value, json};
+
+use super::apply::Applier;
+use super::inputs::Given;
+use super::set::{self, KnownSet, Template};
+use super::{ReconcileError, Reconciler, foreign, is_new, prune, rollout};
+use crate::call::{Attempt, call};
+use crate::cluster::ClusterObject;
+use crate::secrets::{SecretTexts, Secrets};
+use crate::watch::ObjectKey;
+
+impl Reconciler {
+    /// A cluster without register may be another operator's.
+    pub(super) async fn refuse_foreign(
+        &self,
+        cluster: &ClusterObject,
+    ) -> Result<(), ReconcileError> {
+        if !matches!(cluster.register(), Ok(None)) {
+            return Ok(());
+        }
+        let set = set::read(&self.context, &self.head).await?;
+        match foreign::foreign(cluster, &self.head, set.as_ref()) {
+            Some(sentence) => Err(ReconcileError::Foreign(sentence)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what differs. Gives sentences about the user's options that have no effect.
+    pub(super) async fn write(
+        &mut self,
+        cluster: &ClusterObject,
+        trusted: &TrustedCluster,
+        given: Given,
+    ) -> Result<Vec<String>, ReconcileError> {
+        let pods = pods(trusted, cluster.register().ok().flatten().as_ref());
+        let store = given.store;
+        let mut facts = Facts {
+            system_namespace: self.context.namespace.clone(),
+            moco_image: self.context.image.clone(),
+            pods,
+            user_options: given.user_options,
+            passwords: given.passwords,
+            certificate: given.certificate,
+        };
+        let form = self.form(trusted, &facts).await?;
+        facts.moco_image.clone_from(&form.image);
+        let objects = moco_resources::objects(trusted, &facts);
+        if let Some(store) = store {
+            self.store_passwords(store, &objects).await?;
+        }
+        self.apply_before_set(&objects).await?;
+        let partition = match form.template {
+            _ if is_new(cluster) => 0,
+            Template::Changes => pods,
+            Template::Same => {
+                let found = self.context.sights.pods(&self.head.id);
+                let seen = self.context.sights.set(&self.head.id);
+                rollout::partition(&self.head.id, seen.as_deref(), &found, pods)
+            }
+        };
+        self.apply_set(form, partition).await?;
+        self.apply_budget(&objects).await?;
+        let config_map = objects
+            .config_map
+            .metadata
+            .name
+            .as_deref()
+            .unwrap_or_default();
+        prune::config_maps(&self.context, &self.head, config_map).await?;
+        let without_effect = objects
+            .notes
+            .iter()
+            .filter(|note| note.kind != NoteKind::Translated);
+        Ok(without_effect.map(|note| note.sentence.clone()).collect())
+    }
+
+    /// The next form of the StatefulSet.
+    async fn form(
+        &self,
+        trusted: &TrustedCluster,
+        facts: &Facts,
+    ) -> Result<set::Form, ReconcileError> {
+        let make = |image: &str| -> Value {
+            let facts = Facts {
+                moco_image: image.to_owned(),
+                ..facts.clone()
+            };
+            json!(moco_resources::objects(trusted, &facts).stateful_set)
+        };
+        let own = self.context.image.as_str();
+        let mark = self.context.sights.mark(&set::key(&self.head));
+        if let Some(known) = self
+            .set
+            .as_ref()
+            .filter(|known| Some(&known.mark) == mark.as_ref())
+        {
+            return Ok(set::form_of_known(known, own, make));
+        }
+        let live = set::read(&self.context, &self.head).await?;
+        Ok(set::form_of_live(live.as_ref(), own, make))
+    }
+
+    /// Writes the copy of the passwords that counts: by creating it, or over the damaged one that was
+    /// read. Whoever was faster is read in the next pass.
+    async fn store_passwords(
+        &self,
+        found: SecretTexts,
+        objects: &Objects,
+    ) -> Result<(), ReconcileError> {
+        let wanted = &objects.controller_secret;
+        let mut secret = SecretTexts {
+            metadata: wanted.metadata.clone(),
+            ..found.clone()
+        };
+        secret.metadata.resource_version = found.metadata.resource_version;
+        for (key, value) in wanted.data.iter().flatten() {
+            let text = String::from_utf8(value.0.clone()).unwrap_or_default();
+            secret.texts.insert(key.clone(), text);
+        }
+        let own = Secrets::new(self.context.client.clone(), &self.context.namespace);
+        own.write(&secret)
+            .await
+            .map(|_| ())
+            .map_err(ReconcileError::Call)
+    }
+
+    fn applier(&mut self) -> Applier<'_> {
+        Applier {
+            context: &self.context,
+            head: &self.head,
+            applied: &mut self.applied,
+        }
+    }
+
+    async fn apply_before_set(&mut self, objects: &Objects) -> Result<(), ReconcileError> {
+        let mut applier = self.applier();
+        for secret in [
+            &objects.user_secret,
+            &objects.my_cnf_secret,
+            &objects.grpc_secret,
+        ] {
+            applier.apply(secret).await.map_err(ReconcileError::Apply)?;
+        }
+        applier
+            .apply(&objects.config_map)
+            .await
+            .map_err(ReconcileError::Apply)?;
+        applier
+            .apply(&objects.service_account)
+            .await
+            .map_err(ReconcileError::Apply)?;
+        for service in [
+            &objects.headless_service,
+            &objects.primary_service,
+            &objects.replica_service,
+        ] {
+            applier
+                .apply(service)
+                .await
+                .map_err(ReconcileError::Apply)?;
+        }
+        Ok(())
+    }
+
+    async fn apply_set(&mut self, form: set::Form, partition: u32) -> Result<(), ReconcileError> {
+        let frame = set::frame(&form.wanted);
+        let wanted = set::with_partition(form.wanted, partition);
+        let mark = self
+            .applier()
+            .apply_value(&set::resource(), &wanted)
+            .await
+            .map_err(ReconcileError::Apply)?;
+        self.set = Some(KnownSet {
+            mark,
+            image: form.image,
+            frame,
+        });
+        Ok(())
+    }
+
+    /// A cluster of one has no budget; one that is left over would hold evictions back for ever.
+    async fn apply_budget(&mut self, objects: &Objects) -> Result<(), ReconcileError> {
+        if let Some(budget) = &objects.disruption_budget {
+            return self
+                .applier()
+                .apply(budget)
+                .await
+                .map_err(ReconcileError::Apply);
+        }
+        let key = ObjectKey {
+            kind: "PodDisruptionBudget".to_owned(),
+            ..set::key(&self.head)
+        };
+        if self.context.sights.mark(&key).is_none() {
+            return Ok(());
+        }
+        let api: Api<PodDisruptionBudget> =
+            Api::namespaced(self.context.client.clone(), &key.namespace);
+        let attempt = Attempt::new("delete", &key.kind, &key.namespace, &key.name);
+        match call(attempt, api.delete(&key.name, &DeleteParams::default())).await {
+            Err(error) if !error.is_not_found() => Err(ReconcileError::Call(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Pods to run: the wanted number, and never fewer than the members that are recorded.
+fn pods(trusted: &TrustedCluster, register: Option<&Register>) -> u32 {
+    let recorded = register
+        .into_iter()
+        .flat_map(|register| register.membership.all());
+    let highest = recorded.map(|member| member.0.saturating_add(1)).max();
+    trusted.replicas.max(highest.unwrap_or(0))
+}
