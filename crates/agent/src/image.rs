@@ -61,18 +61,20 @@ pub fn configuration_fault(mysqld: &Path, arguments: &[String]) -> Option<Fault>
         .lines()
         .find(|line| line.contains("[ERROR]") && !line.contains("Aborting"))?;
     let missing = complaint.contains("plugin") || complaint.contains("Plugin");
-    let code = if missing {
-        FaultCode::PluginMissing
+    let (code, advice) = if missing {
+        (FaultCode::PluginMissing, "use an image that has the plugin")
     } else {
-        FaultCode::ConfigurationRefused
+        let place = "mend it in the ConfigMap that spec.mysqlConfigMapName names";
+        (FaultCode::ConfigurationRefused, place)
     };
+    let said = message(complaint).trim_end_matches('.');
     Some(Fault {
         code,
-        sentence: format!("mysqld refuses its configuration: {}", message(complaint)),
+        sentence: format!("mysqld refuses its configuration: {said}; {advice}"),
     })
 }
 
-/// The message of a line of mysqld's error log: "TIME THREAD [ERROR] [CODE] [SUBSYSTEM] MESSAGE".
+/// The message of a line of mysqld's error log: `TIME THREAD [ERROR] [CODE] [SUBSYSTEM] MESSAGE`.
 pub fn message(line: &str) -> &str {
     line.find("[ERROR]")
         .and_then(|at| line.get(at + "[ERROR]".len()..))

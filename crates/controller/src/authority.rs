@@ -17,9 +17,10 @@ use moco_pki::{KeyPem, LeafRequest, LeafView, Namespace};
 use moco_wire::{CredentialsError, CredentialsSource, PemFiles};
 use tokio::sync::watch;
 
-use crate::call::{CallError, with_causes};
+use crate::call::CallError;
 use crate::lease::Leadership;
 use crate::secrets::{SecretTexts, Secrets};
+use moco_model::sentence::with_causes;
 
 mod state;
 
@@ -90,9 +91,16 @@ impl Certificates {
             .clone()
     }
 
+    /// Keeps the value that is known if it says the same: others judge by it whether to look again.
     fn know(&self, hierarchy: Hierarchy) -> Arc<Hierarchy> {
-        let hierarchy = Arc::new(hierarchy);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known
+            .as_ref()
+            .filter(|known| known.write() == hierarchy.write())
+        {
+            return Arc::clone(known);
+        }
+        let hierarchy = Arc::new(hierarchy);
         *known = Some(Arc::clone(&hierarchy));
         hierarchy
     }

@@ -149,18 +149,6 @@ pub(crate) async fn call_within<T>(
     }
 }
 
-/// An error and its causes, joined by colons.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        sentence.push_str(": ");
-        sentence.push_str(&error.to_string());
-        cause = error.source();
-    }
-    sentence
-}
-
 #[cfg(test)]
 mod tests {
     use kube::core::Status;

@@ -6,11 +6,12 @@ use moco_api::{MySQLCluster, constants};
 use moco_wire::CredentialsSource;
 
 use crate::authority::Certificates;
-use crate::call::{Attempt, call, with_causes};
+use crate::call::{Attempt, call};
 use crate::lease::Tenure;
 use crate::metrics::Metrics;
 use crate::wake::Bells;
 use crate::watch::{ClusterHead, Sights};
+use moco_model::sentence::with_causes;
 
 /// What the tasks of all clusters share. Clones are cheap.
 #[derive(Clone)]

@@ -1,10 +1,10 @@
 //! The controller: runs MOCO clusters on Kubernetes.
 //!
-//! Two controllers run; one leads ([`lease`]). The leader has one task for each `MySQLCluster`
-//! ([`clusters`]). A task reads the cluster, makes its objects as the manifest says ([`reconcile`]),
-//! and makes one pass over its members (`moco_pass`, in the surroundings of [`world`]), which reports
-//! to people ([`report`]). It is woken by what the watches see ([`watch`]) and by what agents tell
-//! ([`notices`]), and looks by itself once a minute.
+//! Two controllers run; one leads (`lease`). The leader has one task for each `MySQLCluster`
+//! (`clusters`). A task reads the cluster, makes its objects as the manifest says (`reconcile`),
+//! and makes one pass over its members (`moco_pass`, in the surroundings of `world`), which reports
+//! to people (`report`). It is woken by what the watches see (`watch`) and by what agents tell
+//! (`notices`), and looks by itself once a minute.
 //!
 //! What this crate deliberately does not do: it does not log in to MySQL, it does not decide about
 //! members (that is `moco_planner`), and it does not know what the objects of a cluster look like

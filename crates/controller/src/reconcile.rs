@@ -4,17 +4,20 @@
 //! there and applied where they differ, in the order in which pods need them. The first object that
 //! cannot be written ends the pass, and is told; the members' own pass goes on regardless.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use moco_model::MemberId;
 use moco_planner::observation::{PlatformFault, PlatformFaultKind};
 use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::call::{CallError, with_causes};
+use crate::call::CallError;
 use crate::cluster::ClusterObject;
 use crate::context::Context;
 use crate::finalizer;
 use crate::watch::ClusterHead;
+use moco_model::sentence::with_causes;
 
 mod apply;
 mod certificate;
@@ -23,6 +26,7 @@ mod inputs;
 mod objects;
 mod passwords;
 mod prune;
+mod replace;
 mod rollout;
 mod same;
 mod set;
@@ -100,7 +104,7 @@ pub(crate) enum ReconcileError {
     #[error("{0}")]
     Foreign(String),
     /// An object that is needed could not be read.
-    #[error("cannot look at the cluster's objects")]
+    #[error("a request about the cluster's objects failed")]
     Call(#[source] CallError),
     /// There are no passwords.
     #[error("the cluster has no passwords")]
@@ -137,6 +141,7 @@ pub(crate) struct Reconciler {
     applied: Applied,
     inputs: Inputs,
     set: Option<set::KnownSet>,
+    idle: BTreeSet<MemberId>,
     backoff: Backoff,
     failed: Option<Failed>,
 }
@@ -168,9 +173,15 @@ impl Reconciler {
             applied: Applied::default(),
             inputs: Inputs::default(),
             set: None,
+            idle: BTreeSet::new(),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             failed: None,
         }
+    }
+
+    /// Takes over which members cannot start as their pods are.
+    pub(crate) fn set_idle(&mut self, idle: &BTreeSet<MemberId>) {
+        self.idle.clone_from(idle);
     }
 
     /// Makes the objects as the manifest says, unless that failed just now.

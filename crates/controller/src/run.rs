@@ -19,7 +19,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::Options;
 use crate::authority::Certificates;
-use crate::call::with_causes;
 use crate::clusters::Clusters;
 use crate::context::Context;
 use crate::http::page;
@@ -29,6 +28,7 @@ use crate::notices::Notices;
 use crate::ready::Readiness;
 use crate::wake::Bells;
 use crate::watch::{Sights, Watches};
+use moco_model::sentence::with_causes;
 
 /// How long the tasks may take to end.
 const END_WITHIN: Duration = Duration::from_secs(3);

@@ -23,9 +23,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::backoff::Backoff;
-use crate::call::with_causes;
 use crate::ready::Readiness;
 use crate::wake::Bells;
+use moco_model::sentence::with_causes;
 
 mod heads;
 mod pod;

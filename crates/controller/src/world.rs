@@ -1,5 +1,6 @@
 //! Kubernetes as the surroundings of a pass.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,19 +8,20 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
 use moco_api::constants::labels;
-use moco_model::{MemberId, Register, Role};
+use moco_model::{MemberId, Phase, Register, Role};
 use moco_pass::{Facts, RecordError, World};
 use moco_planner::observation::{PlatformFault, PlatformFaultKind};
 use moco_planner::plan::Expect;
-use moco_planner::{Decision, Observation};
+use moco_planner::{Decision, Member, Observation};
 use serde_json::{Value, json};
 
-use crate::call::{Attempt, CallError, call, with_causes};
+use crate::call::{Attempt, CallError, call};
 use crate::cluster::ClusterObject;
 use crate::context::Context;
 use crate::reconcile::Reconciled;
 use crate::report::{self, Glimpse, Sources};
 use crate::watch::{ClusterHead, PodView};
+use moco_model::sentence::with_causes;
 
 mod facts;
 mod platform;
@@ -60,6 +62,7 @@ pub(crate) struct KubeWorld {
     object: Option<ClusterObject>,
     reconciled: Reconciled,
     glimpse: Glimpse,
+    idle: BTreeSet<MemberId>,
     code: Option<String>,
     register: RegisterHealth,
 }
@@ -85,9 +88,15 @@ impl KubeWorld {
             object: None,
             reconciled: Reconciled::default(),
             glimpse: Glimpse::default(),
+            idle: BTreeSet::new(),
             code: None,
             register: RegisterHealth::Good,
         }
+    }
+
+    /// Members that could not start as their pods were, when they were last seen.
+    pub(crate) const fn idle(&self) -> &BTreeSet<MemberId> {
+        &self.idle
     }
 
     fn attempt(&self, verb: &'static str) -> Attempt {
@@ -297,6 +306,24 @@ impl KubeWorld {
     }
 }
 
+/// Members whose mysqld does not run and cannot be started as their pods are: replacing such a pod by
+/// one of a mended template takes nothing away.
+fn idle(seen: &Observation) -> BTreeSet<MemberId> {
+    let is_idle = |member: &Member| {
+        member.phase() == Some(Phase::AtGate)
+            && member.faulty()
+            && member
+                .report
+                .fresh()
+                .is_some_and(|report| report.mysqld_pid.is_none())
+    };
+    seen.members
+        .iter()
+        .filter(|(_, member)| is_idle(member))
+        .map(|(id, _)| *id)
+        .collect()
+}
+
 /// The object with its register replaced and everything else as it was read.
 fn with_register(mut object: DynamicObject, register: &Register) -> DynamicObject {
     if !object.data.is_object() {
@@ -354,6 +381,7 @@ impl World for KubeWorld {
         }
         let (glimpse, events) = report::changes(&self.glimpse, seen);
         self.glimpse = glimpse;
+        self.idle = idle(seen);
         for event in &events {
             self.context.tell(&self.head, event).await;
         }

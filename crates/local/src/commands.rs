@@ -101,13 +101,22 @@ fn sql(dir: Option<std::path::PathBuf>, arguments: &Sql) -> anyhow::Result<ExitC
     let password = fs::read_to_string(home.credentials().join(account.secret_key()))
         .context("cannot read the cluster's passwords")?;
     let place = if let Some(member) = arguments.member {
-        format!("socket={}", members::socket_of(&home, moco_model::MemberId(member)))
+        format!(
+            "socket={}",
+            members::socket_of(&home, moco_model::MemberId(member))
+        )
     } else {
-        let front =
-            if arguments.replica { settings.replica_front() } else { settings.primary_front() };
+        let front = if arguments.replica {
+            settings.replica_front()
+        } else {
+            settings.primary_front()
+        };
         let ca = home.tls().join("ca.crt");
         let (host, port) = (front.ip(), front.port());
-        format!("host={host}\nport={port}\nssl-mode=VERIFY_CA\nssl-ca={}", ca.display())
+        format!(
+            "host={host}\nport={port}\nssl-mode=VERIFY_CA\nssl-ca={}",
+            ca.display()
+        )
     };
     let options = home.path().join(format!("client-{}.cnf", account.user()));
     let text = format!(

@@ -223,7 +223,11 @@ mod tests {
             primary: MemberId(0),
             membership: Membership::first(3),
             initialised: false,
-            basis: Basis { kind: BasisKind::Bootstrap, decided_at: 0, because: String::new() },
+            basis: Basis {
+                kind: BasisKind::Bootstrap,
+                decided_at: 0,
+                because: String::new(),
+            },
         }
     }
 
@@ -246,7 +250,10 @@ mod tests {
         assert!(matches!(again, Err(RecordError::Conflict)), "{again:?}");
         let stale = world.record(Expect::of(&register(7)), &register(8)).await;
         assert!(matches!(stale, Err(RecordError::Conflict)), "{stale:?}");
-        world.record(Expect::of(&register(1)), &register(2)).await.unwrap();
+        world
+            .record(Expect::of(&register(1)), &register(2))
+            .await
+            .unwrap();
         assert_eq!(world.read_register().unwrap(), Some(register(2)));
     }
 }

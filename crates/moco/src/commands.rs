@@ -50,6 +50,7 @@ fn init(options: &Init) -> anyhow::Result<ExitCode> {
     fs::copy(&own, &new).with_context(|| format!("cannot copy to {}", new.display()))?;
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("cannot make {} executable", new.display()))?;
-    fs::rename(&new, &target).with_context(|| format!("cannot put {} in place", target.display()))?;
+    fs::rename(&new, &target)
+        .with_context(|| format!("cannot put {} in place", target.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,7 +15,9 @@ pub(crate) fn install_provider() -> anyhow::Result<()> {
 /// Logs go to standard error, one line each; `MOCO_LOG` chooses levels, `MOCO_LOG_FORMAT=json` the form.
 pub(crate) fn init_logs() {
     let filter = EnvFilter::try_from_env("MOCO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if std::env::var("MOCO_LOG_FORMAT").is_ok_and(|format| format == "json") {
         logs.json().init();
     } else {
@@ -33,7 +35,10 @@ pub(crate) fn block_on<T>(threads: usize, work: impl Future<Output = T>) -> anyh
     Ok(runtime.block_on(work))
 }
 
-#[expect(clippy::print_stderr, reason = "the last words of the program, before or after its logs")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last words of the program, before or after its logs"
+)]
 pub(crate) fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("moco: {error:#}");
     ExitCode::FAILURE

@@ -10,7 +10,7 @@ pub const NEEDED: [&str; 3] = ["rpl_semi_sync_source", "rpl_semi_sync_replica", 
 #[derive(Debug, thiserror::Error)]
 pub enum PluginsError {
     /// Some are not loaded, or not active.
-    #[error("the plugins {} are not active in this mysqld", .0.join(", "))]
+    #[error("the image lacks the plugins {}; use one that has them", .0.join(", "))]
     Missing(Vec<&'static str>),
     /// mysqld could not be asked.
     #[error("the plugins could not be listed")]

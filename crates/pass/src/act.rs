@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use moco_model::MemberId;
 use moco_model::command::Answer;
 use moco_model::sentence::with_causes;
-use moco_planner::{Observation, Plan, Step};
+use moco_planner::{Plan, Step};
 use moco_wire::ClientError;
 
 use crate::gather::Agents;
@@ -63,12 +63,10 @@ pub enum StepError<E: StdError + 'static> {
 pub(crate) async fn carry_out<W: World>(
     world: &mut W,
     agents: &Agents,
-    seen: &Observation,
     plan: &Plan,
 ) -> Result<(), StepError<W::Error>> {
     let mut first_error = None;
     for step in &plan.steps {
-        tracing::info!(cluster = %seen.cluster, "{step}");
         let Err(error) = take(world, agents, step).await else {
             continue;
         };
@@ -125,14 +123,12 @@ fn words(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::convert::Infallible;
 
     use moco_model::register::{Basis, BasisKind};
-    use moco_model::{ClusterId, ClusterUid, Epoch, Membership, Register, Role};
-    use moco_planner::observation::Clustering;
+    use moco_model::{Epoch, Membership, Register, Role};
     use moco_planner::plan::Expect;
-    use moco_planner::{Decision, Wanted};
+    use moco_planner::{Decision, Observation};
     use moco_wire::{CredentialsSource, PemFiles};
     use tokio::sync::watch;
 
@@ -197,18 +193,6 @@ mod tests {
 
     #[tokio::test]
     async fn what_follows_a_record_that_failed_is_not_done() {
-        let seen = Observation {
-            cluster: ClusterId::new("ns", "c").unwrap(),
-            uid: ClusterUid("u".into()),
-            wanted: Wanted {
-                replicas: 1,
-                clustering: Clustering::Active,
-            },
-            register: None,
-            initialised_before: false,
-            platform: vec![],
-            members: BTreeMap::new(),
-        };
         let label = || Step::Label {
             member: MemberId(0),
             role: Role::Primary,
@@ -222,9 +206,7 @@ mod tests {
         let plan = Plan {
             steps: vec![label(), record, label()],
         };
-        let error = carry_out(&mut world, &agents, &seen, &plan)
-            .await
-            .unwrap_err();
+        let error = carry_out(&mut world, &agents, &plan).await.unwrap_err();
         assert!(matches!(error, StepError::Record { .. }), "{error}");
         assert_eq!(world.labelled, [MemberId(0)]);
     }

@@ -17,6 +17,8 @@ mod act;
 mod gather;
 mod world;
 
+use std::collections::BTreeSet;
+
 use moco_model::Millis;
 use moco_planner::{Decision, Memory, Observation, decide};
 use moco_wire::CredentialsSource;
@@ -31,6 +33,7 @@ pub struct Pilot<W> {
     agents: Agents,
     memory: Memory,
     last_code: String,
+    told: BTreeSet<String>,
 }
 
 /// What a pass came to.
@@ -50,6 +53,7 @@ impl<W: World> Pilot<W> {
             agents: Agents::new(credentials),
             memory: Memory::default(),
             last_code: String::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -66,9 +70,10 @@ impl<W: World> Pilot<W> {
         self.memory = decision.memory.clone();
         self.tell(&seen, &decision);
         self.world.report(&seen, &decision).await?;
-        let carried = act::carry_out(&mut self.world, &self.agents, &seen, &decision.plan).await;
+        self.tell_steps(&seen, &decision);
+        let carried = act::carry_out(&mut self.world, &self.agents, &decision.plan).await;
         if let Err(error) = &carried {
-            tracing::info!(cluster = %seen.cluster, "{error}");
+            tracing::debug!(cluster = %seen.cluster, "{error}");
         }
         let acted = carried.is_ok() && !decision.plan.steps.is_empty();
         Ok(Passed {
@@ -84,6 +89,25 @@ impl<W: World> Pilot<W> {
             tracing::info!(cluster = %seen.cluster, code = verdict.code, "{}", verdict.sentence);
             self.last_code.clone_from(&verdict.code);
         }
+    }
+}
+
+impl<W> Pilot<W> {
+    /// Logs steps, those that the pass before had planned too only for those who look closely.
+    fn tell_steps(&mut self, seen: &Observation, decision: &Decision) {
+        let steps: BTreeSet<_> = decision
+            .plan
+            .steps
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for step in steps.difference(&self.told) {
+            tracing::info!(cluster = %seen.cluster, "{step}");
+        }
+        for step in steps.intersection(&self.told) {
+            tracing::debug!(cluster = %seen.cluster, "again: {step}");
+        }
+        self.told = steps;
     }
 }
 

@@ -21,7 +21,7 @@
 //!    reap that forgets it, and `kill(pid)` cannot hit a stranger; pidfds would add nothing.
 //! 6. The loop never waits for an agent: its socket does not block and what is queued for it is bounded.
 //!
-//! Start reading at [`run`] (`run.rs` holds the loop), then [`protocol`].
+//! Start reading at [`run()`] (`run.rs` holds the loop), then [`protocol`].
 
 mod agent;
 mod binaries;

@@ -96,3 +96,33 @@ async fn a_deleted_leaf_is_issued_anew_and_a_damaged_authority_is_left_to_a_pers
         "the last good one is used meanwhile"
     );
 }
+
+#[tokio::test]
+async fn only_the_leader_changes_what_is_there() {
+    let server = Server::default();
+    let certificates = certificates(&server);
+    certificates.look(May::Create).await.unwrap();
+    // A successor that was made and not yet published.
+    let successor = moco_pki::Authority::create(2, Timestamp::now())
+        .unwrap()
+        .to_pem();
+    let mut stored = server.get(CA).unwrap();
+    for (key, text) in [
+        ("authority-2.crt", successor.certificate.as_str()),
+        ("authority-2.key", successor.key.expose()),
+    ] {
+        let bytes = k8s_openapi::ByteString(text.as_bytes().to_vec());
+        stored["data"][key] = serde_json::to_value(bytes).unwrap();
+    }
+    server.put(CA, stored);
+    server.take_requests();
+    certificates.look(May::Create).await.unwrap();
+    assert_eq!(server.take_writes(), []);
+    let files = certificates.look(May::Change).await.unwrap();
+    assert_eq!(
+        server.take_writes().len(),
+        2,
+        "the authority, and the bundle beside the leaf"
+    );
+    assert_eq!(files.bundle.matches("BEGIN CERTIFICATE").count(), 2);
+}

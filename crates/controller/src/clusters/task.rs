@@ -9,13 +9,14 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, shortened};
-use crate::call::{CallError, with_causes};
+use crate::call::CallError;
 use crate::context::Context;
 use crate::finalizer;
 use crate::metrics;
 use crate::reconcile::{Cause, Reconciler};
 use crate::watch::ClusterHead;
 use crate::world::{KubeWorld, RegisterHealth, WorldError};
+use moco_model::sentence::with_causes;
 
 /// Between two passes at least: many events at once are looked at once.
 const SPACING: Duration = Duration::from_millis(100);
@@ -151,6 +152,7 @@ impl Life {
                 .map_err(PassError::Finish)?;
             return Ok(Next::Gone);
         }
+        self.reconciler.set_idle(self.pilot.world_mut().idle());
         let reconciled = self.reconciler.reconcile(&cluster, cause).await;
         let world = self.pilot.world_mut();
         world.reconciled(reconciled);

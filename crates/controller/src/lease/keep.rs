@@ -14,7 +14,8 @@ use super::{
     ACT_FOR, ADDRESS_ANNOTATION, Claim, DURATION, Judgement, LEASE_NAME, LOOK_EVERY, Leadership,
     RENEW_EVERY, Sighting, Tenure, judge,
 };
-use crate::call::{Attempt, CallError, call_within, with_causes};
+use crate::call::{Attempt, CallError, call_within};
+use moco_model::sentence::with_causes;
 
 /// How long one request about the lease may take: a renewal that takes longer is repeated.
 const REQUEST: Duration = Duration::from_millis(1400);
@@ -177,6 +178,11 @@ impl Keeper {
     }
 
     fn tell(&self, known: Leadership) {
+        if let Leadership::Other(address) = &known
+            && *self.leadership.borrow() != known
+        {
+            tracing::info!("the controller at {address} leads");
+        }
         self.leadership.send_if_modified(|told| {
             let changed = *told != known;
             *told = known;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::apply::Applier;
 use super::inputs::Given;
+use super::replace::{self, Replaceable};
 use super::set::{self, KnownSet, Template};
 use super::{ReconcileError, Reconciler, foreign, is_new, prune, rollout};
 use crate::call::{Attempt, call};
@@ -24,8 +25,8 @@ impl Reconciler {
         &self,
         cluster: &ClusterObject,
     ) -> Result<(), ReconcileError> {
-        if !matches!(cluster.register(), Ok(None)) {
-            return Ok(());
+        if self.set.is_some() || !matches!(cluster.register(), Ok(None)) {
+            return Ok(()); // applied by this task, or recorded by ours
         }
         let set = set::read(&self.context, &self.head).await?;
         match foreign::foreign(cluster, &self.head, set.as_ref()) {
@@ -64,11 +65,16 @@ impl Reconciler {
             Template::Same => {
                 let found = self.context.sights.pods(&self.head.id);
                 let seen = self.context.sights.set(&self.head.id);
-                rollout::partition(&self.head.id, seen.as_deref(), &found, pods)
+                let working = rollout::Working {
+                    found: &found,
+                    idle: &self.idle,
+                };
+                rollout::partition(&self.head.id, seen.as_deref(), &working, pods)
             }
         };
         self.apply_set(form, partition).await?;
         self.apply_budget(&objects).await?;
+        self.replace_pods(cluster, partition).await?;
         let config_map = objects
             .config_map
             .metadata
@@ -105,8 +111,25 @@ impl Reconciler {
         {
             return Ok(set::form_of_known(known, own, make));
         }
-        let live = set::read(&self.context, &self.head).await?;
-        Ok(set::form_of_live(live.as_ref(), own, make))
+        let Some(live) = set::read(&self.context, &self.head).await? else {
+            return Ok(set::changed(own, make));
+        };
+        let form = set::form_of_live(&live, own, make);
+        if form.template == Template::Same {
+            return Ok(form);
+        }
+        // Before pods are said to change, the API server is asked: it knows every default and every
+        // spelling of the same value.
+        let (wanted, image) = set::as_live(&live, own, make);
+        let same = set::would_change_nothing(&self.context, &self.head, &live, &wanted).await;
+        if same {
+            return Ok(set::Form {
+                wanted: make(&image),
+                image,
+                template: Template::Same,
+            });
+        }
+        Ok(form)
     }
 
     /// Writes the copy of the passwords that counts: by creating it, or over the damaged one that was
@@ -185,6 +208,35 @@ impl Reconciler {
             frame,
         });
         Ok(())
+    }
+
+    /// Deletes outdated pods that do not work, once the set is seen as it was applied.
+    async fn replace_pods(
+        &self,
+        cluster: &ClusterObject,
+        partition: u32,
+    ) -> Result<(), ReconcileError> {
+        let mark = self.context.sights.mark(&set::key(&self.head));
+        if self.set.as_ref().map(|known| &known.mark) != mark.as_ref() {
+            return Ok(());
+        }
+        let Some(seen) = self.context.sights.set(&self.head.id) else {
+            return Ok(());
+        };
+        let found = self.context.sights.pods(&self.head.id);
+        let working = rollout::Working {
+            found: &found,
+            idle: &self.idle,
+        };
+        let which = if is_new(cluster) {
+            Replaceable::All
+        } else {
+            Replaceable::Broken
+        };
+        let pods = replace::outdated(&self.head.id, &seen, &working, partition, which);
+        replace::delete(&self.context, &self.head, &pods)
+            .await
+            .map_err(ReconcileError::Call)
     }
 
     /// A cluster of one has no budget; one that is left over would hold evictions back for ever.

@@ -19,8 +19,35 @@ pub(super) fn is_as_wanted(wanted: &Value, live: &Value, meta: &ObjectMeta) -> b
     let Some(owned) = owned.and_then(|entry| entry.fields_v1.as_ref()) else {
         return false;
     };
-    let (wanted, owned) = (body(wanted), &owned.0);
-    agrees(&wanted, Some(live), Some(owned)) && covers(Some(&wanted), owned)
+    let (mut wanted, mut live, owned) = (body(wanted), live.clone(), &owned.0);
+    quantities_to_numbers(&mut wanted);
+    quantities_to_numbers(&mut live);
+    agrees(&wanted, Some(&live), Some(owned)) && covers(Some(&wanted), owned)
+}
+
+/// `1000m` is stored as `1`: quantities are compared by their value, in thousandths.
+fn quantities_to_numbers(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                match inner {
+                    Value::Object(all) if matches!(name.as_str(), "requests" | "limits") => {
+                        all.values_mut().for_each(to_number);
+                    }
+                    _ if matches!(name.as_str(), "sizeLimit" | "divisor") => to_number(inner),
+                    _ => quantities_to_numbers(inner),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(quantities_to_numbers),
+        _ => {}
+    }
+}
+
+fn to_number(value: &mut Value) {
+    if let Some(millis) = value.as_str().and_then(moco_api::quantity::millis) {
+        *value = json!(millis);
+    }
 }
 
 /// The part of an object that has owners: not its kind and name.
@@ -43,7 +70,7 @@ fn body(object: &Value) -> Value {
 /// Whether every value in `wanted` is in `live`, and owned.
 fn agrees(wanted: &Value, live: Option<&Value>, owned: Option<&Value>) -> bool {
     let (Some(live), Some(owned)) = (live, owned.and_then(Value::as_object)) else {
-        return false;
+        return live.is_none() && is_void(wanted); // empty lists are not stored
     };
     if owned.is_empty() {
         return is_within(wanted, live); // owned as a whole
@@ -133,6 +160,14 @@ fn is_within(wanted: &Value, live: &Value) -> bool {
                     .all(|(wanted, live)| is_within(wanted, live))
         }
         _ => wanted == live,
+    }
+}
+
+fn is_void(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
     }
 }
 

@@ -6,8 +6,9 @@
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
-use moco_api::constants::containers;
+use moco_api::constants::{FIELD_MANAGER, containers};
 use serde_json::{Value, json};
 
 use super::ReconcileError;
@@ -92,36 +93,64 @@ pub(super) fn form_of_known(
 
 /// The form after what is in the cluster.
 pub(super) fn form_of_live(
-    live: Option<&DynamicObject>,
+    live: &DynamicObject,
     own_image: &str,
     make: impl Fn(&str) -> Value,
 ) -> Form {
-    let Some(live) = live else {
-        return changed(own_image, make);
-    };
-    let image = image_of(live).unwrap_or(own_image);
-    let wanted = make(image);
-    let mut compared = wanted.clone();
+    let (compared, image) = as_live(live, own_image, &make);
     let value = json!({ "metadata": live.metadata, "spec": live.data.get("spec") });
-    for field in [REPLICAS, PARTITION] {
-        if let (Some(place), Some(found)) = (compared.pointer_mut(field), value.pointer(field)) {
-            *place = found.clone();
-        }
-    }
     if is_as_wanted(&compared, &value, &live.metadata) {
         return Form {
-            wanted,
-            image: image.to_owned(),
+            wanted: make(&image),
+            image,
             template: Template::Same,
         };
     }
     changed(own_image, make)
 }
 
-fn changed(own_image: &str, make: impl Fn(&str) -> Value) -> Form {
+/// The set as wanted, but with the image, the number of pods and the partition that it has; and that
+/// image.
+pub(super) fn as_live(
+    live: &DynamicObject,
+    own_image: &str,
+    make: impl Fn(&str) -> Value,
+) -> (Value, String) {
+    let image = image_of(live).unwrap_or(own_image).to_owned();
+    let mut wanted = make(&image);
+    let value = json!({ "spec": live.data.get("spec") });
+    for field in [REPLICAS, PARTITION] {
+        if let (Some(place), Some(found)) = (wanted.pointer_mut(field), value.pointer(field)) {
+            *place = found.clone();
+        }
+    }
+    (wanted, image)
+}
+
+/// Asks the API server whether applying `wanted` would leave the spec as it is. When it does not
+/// answer, it would not.
+pub(super) async fn would_change_nothing(
+    context: &Context,
+    head: &ClusterHead,
+    live: &DynamicObject,
+    wanted: &Value,
+) -> bool {
+    let key = key(head);
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(context.client.clone(), &key.namespace, &resource());
+    let params = PatchParams::apply(FIELD_MANAGER).force().dry_run();
+    let patch = Patch::Apply(wanted);
+    let attempt = Attempt::new("patch", "StatefulSet", &key.namespace, &key.name);
+    let answer = call(attempt, api.patch(&key.name, &params, &patch)).await;
+    answer.is_ok_and(|answer| answer.data.get("spec") == live.data.get("spec"))
+}
+
+/// The form of a set whose pods are made otherwise than before.
+pub(super) fn changed(own_image: &str, make: impl Fn(&str) -> Value) -> Form {
+    let image = own_image.to_owned();
     Form {
         wanted: make(own_image),
-        image: own_image.to_owned(),
+        image,
         template: Template::Changes,
     }
 }
@@ -212,9 +241,7 @@ mod tests {
 
     #[test]
     fn a_new_operator_alone_changes_no_template() {
-        let form = form_of_live(Some(&live("moco:1", "a")), "moco:2", |image| {
-            made(image, "a")
-        });
+        let form = form_of_live(&live("moco:1", "a"), "moco:2", |image| made(image, "a"));
         assert_eq!(
             (form.template, form.image.as_str()),
             (Template::Same, "moco:1")
@@ -228,9 +255,7 @@ mod tests {
 
     #[test]
     fn a_change_of_the_pods_takes_the_new_image_along() {
-        let form = form_of_live(Some(&live("moco:1", "a")), "moco:2", |image| {
-            made(image, "b")
-        });
+        let form = form_of_live(&live("moco:1", "a"), "moco:2", |image| made(image, "b"));
         assert_eq!(
             (form.template, form.image.as_str()),
             (Template::Changes, "moco:2")

@@ -317,3 +317,26 @@ async fn a_deleted_cluster_takes_the_master_copy_along() {
         .unwrap();
     assert!(MASTER.contains(SYSTEM));
 }
+
+#[tokio::test]
+async fn another_spelling_of_the_same_template_is_no_change_of_the_pods() {
+    let mut world = World::new().await;
+    world.settled(recorded()).await;
+    // Owned by nobody: our own comparison cannot tell, the API server can.
+    let mut unowned = world.server.get(SET).unwrap();
+    unowned["metadata"]["managedFields"] = json!([]);
+    world.server.put(SET, unowned);
+    world.context.image = "moco:2".to_owned();
+    world.reconciler = Reconciler::new(world.context.clone(), head());
+    world.pass(json!({ "replicas": 3 }), recorded()).await;
+    let set = world.server.get(SET).unwrap();
+    assert_eq!(
+        set["spec"]["template"]["spec"]["initContainers"][0]["image"],
+        json!("moco:1")
+    );
+    assert_eq!(
+        set["metadata"]["generation"],
+        json!(2),
+        "raised by the first record only"
+    );
+}

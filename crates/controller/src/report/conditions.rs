@@ -119,13 +119,31 @@ fn standing(of: &Sources<'_>) -> Vec<Said> {
     // Once initialised, always initialised: a lost register must never look like a new cluster.
     let initialised = verdict.standing.initialized || of.seen.initialised_before;
     let known = |yes| if stopped { "Unknown" } else { word(yes) };
+    let all = all_problems(of);
+    let sentence = &verdict.sentence;
     [
-        (conditions::INITIALIZED, word(initialised)),
-        (conditions::AVAILABLE, known(verdict.standing.available)),
-        (conditions::HEALTHY, known(verdict.standing.healthy)),
+        (conditions::INITIALIZED, word(initialised), sentence),
+        (
+            conditions::AVAILABLE,
+            known(verdict.standing.available),
+            sentence,
+        ),
+        (conditions::HEALTHY, known(verdict.standing.healthy), &all),
     ]
-    .map(|(kind, status)| Said::new(kind, status, &verdict.code, verdict.sentence.clone()))
+    .map(|(kind, status, message)| Said::new(kind, status, &verdict.code, message.clone()))
     .into()
+}
+
+/// The verdict names the first problem and counts the others; here they are all said.
+fn all_problems(of: &Sources<'_>) -> String {
+    let problems = &of.decision.problems;
+    if problems.len() < 2 {
+        return of.decision.verdict.sentence.clone();
+    }
+    let said = problems
+        .iter()
+        .map(|found| format!("{}: {}", found.problem, found.sentence));
+    said.collect::<Vec<_>>().join("; ")
 }
 
 fn set_ready(of: &Sources<'_>) -> Said {

@@ -92,6 +92,19 @@ fn a_condition_keeps_its_time_until_its_status_changes() {
 }
 
 #[test]
+fn every_problem_is_said_where_health_is_denied() {
+    let mut status = json!({});
+    let mut seen = observation(3);
+    seen.members
+        .insert(MemberId(2), silent(2, "its pod does not exist"));
+    seen.wanted.replicas = 1;
+    Case::new(seen).apply(&mut status, at(100));
+    let message = condition(&status, "Healthy")["message"].as_str().unwrap();
+    assert!(message.contains("ShrinkRequested: "), "{message}");
+    assert!(message.contains("ReplicaUnreachable: "), "{message}");
+}
+
+#[test]
 fn the_same_again_is_no_change() {
     let mut status = json!({});
     let case = Case::new(observation(3));

@@ -158,6 +158,12 @@ impl Server {
             (&Method::PUT, true) => store.write_status(&path, &body, false, *drops_register),
             (&Method::PUT, false) => store.replace(&path, body),
             (&Method::PATCH, true) => store.write_status(&path, &body, true, *drops_register),
+            (&Method::PATCH, false) if query.contains("dryRun") => {
+                let before = (store.objects.clone(), store.version);
+                let answer = store.patch(&path, &body, apply);
+                (store.objects, store.version) = before;
+                answer
+            }
             (&Method::PATCH, false) => store.patch(&path, &body, apply),
             (&Method::DELETE, _) => store.delete(&path),
             _ => Err((StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed")),

@@ -46,8 +46,17 @@ fn settle(root: &Path, home: &Home, arguments: &Up) -> anyhow::Result<Settings> 
     let moco = program(&moco)?;
     let mysqld = program(&arguments.mysqld)?;
     let settings = match Settings::read(home)? {
-        Some(known) => Settings { mysqld, moco, ..known },
-        None => Settings { uid: new_uid(), network: free_network(root, &moco)?, mysqld, moco },
+        Some(known) => Settings {
+            mysqld,
+            moco,
+            ..known
+        },
+        None => Settings {
+            uid: new_uid(),
+            network: free_network(root, &moco)?,
+            mysqld,
+            moco,
+        },
     };
     home::write_json(&home.settings(), &settings)?;
     Ok(settings)

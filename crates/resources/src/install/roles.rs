@@ -85,8 +85,8 @@ fn everywhere() -> Vec<Value> {
         rule("", &["configmaps"], &apply_and_delete),
         // A cluster of one has none.
         rule("policy", &["poddisruptionbudgets"], &apply_and_delete),
-        // `patch` for the label with the role.
-        rule("", &["pods"], &["get", "list", "watch", "patch"]),
+        // `patch` for the label with the role; `delete` for pods of an older template that do not work.
+        rule("", &["pods"], &["get", "list", "watch", "patch", "delete"]),
         rule("", &["persistentvolumeclaims"], &read),
         rule("events.k8s.io", &["events"], &["create", "patch"]),
     ]

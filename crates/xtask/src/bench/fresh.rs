@@ -32,21 +32,17 @@ pub(super) fn run(effort: Effort) -> Result<Vec<Row>> {
     let local = Local::prepare(WORD, Profile::Quick, dir.join("clusters"))?;
     let (mut ours, mut three, mut one) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..effort.runs {
-        let bare = |count| bare_start(&mysql, &dir.join("bare"), count);
-        if pair % 2 == 0 {
-            ours.push(first_write(&local)?);
-            three.push(bare(3)?);
+        let (mine, bare) = if pair % 2 == 0 {
+            let mine = first_write(&local)?;
+            (mine, bare_start(&mysql, &dir.join("bare"), 3)?)
         } else {
-            three.push(bare(3)?);
-            ours.push(first_write(&local)?);
-        }
-        one.push(bare(1)?);
-        say(&format!(
-            "pair {}: {:.2} s, bare {:.2} s",
-            pair + 1,
-            ours[pair],
-            three[pair]
-        ));
+            let bare = bare_start(&mysql, &dir.join("bare"), 3)?;
+            (first_write(&local)?, bare)
+        };
+        one.push(bare_start(&mysql, &dir.join("bare"), 1)?);
+        say(&format!("pair {}: {mine:.2} s, bare {bare:.2} s", pair + 1));
+        ours.push(mine);
+        three.push(bare);
     }
     let over: Vec<_> = ours
         .iter()

@@ -132,7 +132,7 @@ impl Row {
             shown(&self.figures)
         );
         for (name, figures) in &self.rivals {
-            line.push_str(&format!("\n    {name}: {}", shown(figures)));
+            line = format!("{line}\n    {name}: {}", shown(figures));
         }
         line
     }

@@ -35,7 +35,10 @@ pub(crate) fn check() -> Result<Counts> {
             "--no-deps",
             "--document-private-items",
         ])
-        .env("RUSTDOCFLAGS", "--deny warnings");
+        .env(
+            "RUSTDOCFLAGS",
+            "--deny warnings --allow rustdoc::private_intra_doc_links",
+        );
     counts += Counts::of("cargo doc", documentation.run_shown());
     say("cargo xtask gen --check");
     counts += Counts::of("generated files", crate::generate::check());

@@ -105,3 +105,18 @@ fn a_field_that_somebody_else_has_taken_over_is_a_difference() {
     assert!(!check(&wanted(), &live(), fields, FIELD_MANAGER));
     assert!(!check(&wanted(), &live(), self::fields(), "kubectl"));
 }
+
+#[test]
+fn quantities_are_compared_by_their_value_and_empty_lists_are_absent() {
+    let wanted = json!({ "spec": {
+        "resources": { "requests": { "cpu": "1000m", "memory": "1024Mi" } },
+        "tolerations": [],
+    } });
+    let live = |memory: &str| json!({ "spec": { "resources": { "requests": { "cpu": "1", "memory": memory } } } });
+    let fields = json!({ "f:spec": {
+        "f:resources": { "f:requests": { "f:cpu": {}, "f:memory": {} } },
+        "f:tolerations": {},
+    } });
+    assert!(check(&wanted, &live("1Gi"), fields.clone(), FIELD_MANAGER));
+    assert!(!check(&wanted, &live("2Gi"), fields, FIELD_MANAGER));
+}

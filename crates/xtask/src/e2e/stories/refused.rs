@@ -192,7 +192,7 @@ fn neighbours(cluster: &Cluster) -> Result<()> {
         .kubectl([
             "delete",
             "mysqlcluster",
-            "twin-primary",
+            "twin-b",
             &longest,
             "--timeout=120s",
         ])
