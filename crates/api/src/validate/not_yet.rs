@@ -57,11 +57,6 @@ pub(super) fn fields(spec: &MySQLClusterSpec, findings: &mut Findings) {
             "this version adds no metrics exporter",
         ),
         (
-            spec.offline,
-            "spec.offline",
-            "this version cannot take a cluster's pods away; they keep running",
-        ),
-        (
             given(&spec.log_rotation_schedule),
             "spec.logRotationSchedule",
             "this version does not rotate the slow query log",

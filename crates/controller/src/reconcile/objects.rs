@@ -42,7 +42,11 @@ impl Reconciler {
         trusted: &TrustedCluster,
         given: Given,
     ) -> Result<Vec<String>, ReconcileError> {
-        let pods = pods(trusted, cluster.register().ok().flatten().as_ref());
+        let pods = if cluster.offline() {
+            0
+        } else {
+            pods(trusted, cluster.register().ok().flatten().as_ref())
+        };
         let store = given.store;
         let mut facts = Facts {
             system_namespace: self.context.namespace.clone(),

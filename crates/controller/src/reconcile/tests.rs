@@ -340,3 +340,15 @@ async fn another_spelling_of_the_same_template_is_no_change_of_the_pods() {
         "raised by the first record only"
     );
 }
+
+#[tokio::test]
+async fn an_offline_cluster_has_no_pods_until_it_is_taken_up_again() {
+    let mut world = World::new().await;
+    world.settled(recorded()).await;
+    let replicas = |world: &World| world.server.get(SET).unwrap()["spec"]["replicas"].clone();
+    let offline = json!({ "replicas": 3, "offline": true });
+    world.pass(offline, recorded()).await;
+    assert_eq!(replicas(&world), json!(0));
+    world.pass(json!({ "replicas": 3 }), recorded()).await;
+    assert_eq!(replicas(&world), json!(3));
+}
