@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::client::Login;
+use super::client::{Client, Login};
 use super::cluster::Cluster;
 use crate::cargo::Profile;
 use crate::images;
@@ -18,6 +18,8 @@ use crate::testbed::show::MOCO_NAMESPACE;
 const RELEASED_IMAGE: &str = concat!("moco:", env!("CARGO_PKG_VERSION"));
 /// The controllers' start, images included.
 const START: Duration = Duration::from_secs(90);
+/// How long Kubernetes may take to lead clients of a Service to a ready pod.
+const SERVICE: Duration = Duration::from_secs(30);
 /// How long a cluster may take to be as wanted, on a busy machine of two cores.
 pub(crate) const SETTLE: Duration = Duration::from_secs(240);
 
@@ -180,4 +182,15 @@ pub(crate) fn login(cluster: &Cluster, name: &str, service: &str, account: &str)
         user: format!("moco-{account}"),
         password: password.trim().to_owned(),
     })
+}
+
+/// Waits until a Service leads a client to a server: Kubernetes tells its nodes of a ready pod a moment
+/// after the pod is ready.
+pub(crate) fn wait_reachable(client: &Client<'_>, login: &Login) -> Result<()> {
+    client
+        .cluster
+        .wait(&format!("{} to answer", login.host), SERVICE, || {
+            let answer = client.value(login, "SELECT 1");
+            Ok(answer.err().map(|error| format!("{error:#}")))
+        })
 }

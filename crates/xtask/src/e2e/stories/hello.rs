@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use crate::e2e::client::Client;
 use crate::e2e::cluster::Cluster;
 use crate::e2e::ledger::Ledger;
-use crate::e2e::operator::{SETTLE, install, login, manifest, uninstall, wait_healthy};
+use crate::e2e::operator::{
+    SETTLE, install, login, manifest, uninstall, wait_healthy, wait_reachable,
+};
 use crate::testbed::fault::{Fault, Treatment};
 use crate::testbed::show::MOCO_NAMESPACE;
 
@@ -25,12 +27,14 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
     cluster.step("one member is healthy");
     let client = Client::start(cluster, "client")?;
     let writer = login(cluster, NAME, "primary", "writable")?;
+    wait_reachable(&client, &writer)?;
     client.sql(&writer, "CREATE DATABASE app; CREATE TABLE app.t (a INT PRIMARY KEY); INSERT INTO app.t VALUES (1), (2), (3)")?;
     cluster.step("three rows are written through moco-hello-primary");
 
     cluster.apply(&manifest(NAME, 3))?;
     wait_healthy(cluster, NAME, 3)?;
     let reader = login(cluster, NAME, "replica", "readonly")?;
+    wait_reachable(&client, &reader)?;
     wait_for_rows(&client, &reader, 3)?;
     cluster.step("three members are healthy; the rows are read through moco-hello-replica");
     clones(cluster, &client, 1)?;
@@ -46,8 +50,12 @@ fn wait_for_rows(client: &Client<'_>, reader: &crate::e2e::client::Login, rows: 
     client
         .cluster
         .wait("the rows at a replica", Duration::from_secs(60), || {
-            let found = client.value(reader, "SELECT COUNT(*) FROM app.t")?;
-            Ok((found != rows.to_string()).then(|| format!("{found} rows")))
+            let answer = client.value(reader, "SELECT COUNT(*) FROM app.t");
+            Ok(match answer {
+                Ok(found) if found == rows.to_string() => None,
+                Ok(found) => Some(format!("{found} rows")),
+                Err(error) => Some(format!("{error:#}")),
+            })
         })
 }
 
