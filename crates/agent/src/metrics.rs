@@ -96,6 +96,10 @@ mod tests {
             server: None,
             fault: None,
             mysqld_pid: None,
+            leaving: false,
+            hearing: None,
+            commits: None,
+            evidence: vec![],
         };
         let counters = Counters {
             clones: 3,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use moco_model::ids::NameError;
 use moco_model::{ClusterId, ClusterUid, MemberId};
+use moco_mysql::replication::TlsFiles;
 
 /// Arguments of `moco agent`.
 #[derive(Clone, Debug, clap::Args)]
@@ -101,6 +102,15 @@ impl Options {
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.volume.join("data")
+    }
+
+    /// The certificate files, as mysqld reads them.
+    pub fn tls_files(&self) -> TlsFiles {
+        TlsFiles {
+            ca: self.tls_dir.join("ca.crt"),
+            certificate: self.tls_dir.join("tls.crt"),
+            key: self.tls_dir.join("tls.key"),
+        }
     }
 
     /// How long mysqld may take to answer.

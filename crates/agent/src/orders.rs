@@ -1,168 +1,153 @@
 //! Orders of the controller: fenced, recorded in the guard file, then carried out.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use moco_model::command::{Acknowledge, Answer, Order};
+use moco_model::command::{Answer, OnEmptyVolume, Order};
 use moco_model::guard::DataState;
 use moco_model::report::{Fault, FaultCode};
-use moco_model::{ClusterUid, Command, Endpoint, Guard, MemberId, Phase};
-use tokio::sync::OwnedMutexGuard;
-
-use crate::link::Process;
-use crate::member::Member;
-use crate::sql::SqlError;
-use crate::{volume, work};
 use moco_model::sentence::with_causes;
+use moco_model::{Command, Endpoint, GtidSet, Guard, Phase, Role};
 
-/// Why an order is not carried out, before anything is done about it.
-fn fence(
-    cluster: &ClusterUid,
-    member: MemberId,
-    guard: Option<&Guard>,
-    order: &Order,
-) -> Result<(), Answer> {
-    if order.cluster != *cluster || order.member != member {
-        return Err(Answer::NotMine);
-    }
-    let Some(guard) = guard else { return Ok(()) };
-    if order.epoch < guard.epoch {
-        return Err(Answer::StaleEpoch { held: guard.epoch });
-    }
-    let known = guard
-        .membership
-        .as_ref()
-        .map_or(0, |membership| membership.version);
-    if order.epoch == guard.epoch && order.membership.version < known {
-        return Err(Answer::Refused {
-            because: format!(
-                "membership version {} is older than version {known}, which this member was told",
-                order.membership.version
-            ),
-        });
-    }
-    Ok(())
+use crate::host::Host;
+use crate::member::{Hands, Member};
+use crate::sql::SqlError;
+use crate::state::State;
+use crate::work;
+
+mod discard;
+mod fence;
+mod fencing;
+mod follow;
+mod open;
+mod retire;
+
+use fencing::{fenced, promise};
+
+/// How an order that was accepted was not carried out.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// It does not fit the member's state, and nothing is wrong with the member.
+    Unfit(String),
+    /// Something is wrong with the member.
+    Fault(Fault),
 }
 
-fn fenced(member: &Member, order: &Order) -> Result<(), Answer> {
-    let options = &member.options;
-    member.shared.read(|state| {
-        fence(
-            &options.uid(),
-            options.member(),
-            state.guard.as_ref(),
-            order,
-        )
-    })
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
 }
 
-/// Carries out an order, or says why not. Long work goes on after the answer.
-pub async fn carry(member: &Arc<Member>, order: Order) -> Answer {
-    if let Err(answer) = fenced(member, &order) {
-        return answer;
+impl From<SqlError> for Failed {
+    fn from(error: SqlError) -> Self {
+        Self::Fault(Fault {
+            code: FaultCode::CommandFailed,
+            sentence: with_causes(&error),
+        })
     }
-    let Some(hands) = member.take_hands() else {
-        return busy(member);
-    };
-    // Asked again with the hands held: what was promised meanwhile counts.
-    if let Err(answer) = fenced(member, &order) {
-        return answer;
+}
+
+/// Carries out an order, or says why not. Long work goes on after the answer; short work is done when
+/// it is given. The future must be driven to its end.
+pub async fn carry<H: Host>(member: &Arc<Member<H>>, order: Order) -> Answer {
+    member.controller_called();
+    match judged(member, order).await {
+        Ok(()) => Answer::Accepted,
+        Err(answer) => answer,
     }
-    if member.shared.read(|state| state.terminating) {
-        return busy(member);
+}
+
+async fn judged<H: Host>(member: &Arc<Member<H>>, order: Order) -> Result<(), Answer> {
+    fenced(member, &order)?;
+    if order.command == Command::Fence {
+        return fence::carry(member, &order).await;
     }
-    if let Some(left) = member
-        .shared
-        .read(|state| state.patience.left(Instant::now()))
-    {
-        return Answer::Busy {
-            doing: format!("waits {} ms before it tries again", left.as_millis()),
-        };
+    let hands = member.take_hands().ok_or_else(|| busy(member))?;
+    if member.shared.read(State::stops) {
+        return Err(busy(member));
     }
-    if let Err(answer) = promise(member, &order) {
-        return answer;
-    }
+    rested(member, &order.command)?;
+    promise(member, &order).await?;
     tracing::info!(epoch = %order.epoch, command = %order.command, "order accepted");
+    carry_out(member, hands, order).await
+}
+
+/// Long work that failed is not begun again at once.
+fn rested<H: Host>(member: &Member<H>, command: &Command) -> Result<(), Answer> {
+    if !matches!(command, Command::Start { .. } | Command::Clone { .. }) {
+        return Ok(());
+    }
+    let now = member.host.now();
+    match member.shared.read(|state| state.patience.left(now)) {
+        Some(left) => Err(Answer::Busy {
+            doing: format!("waits {} ms before it tries again", left.as_millis()),
+        }),
+        None => Ok(()),
+    }
+}
+
+async fn carry_out<H: Host>(
+    member: &Arc<Member<H>>,
+    hands: Hands,
+    order: Order,
+) -> Result<(), Answer> {
+    let epoch = order.epoch;
     match order.command.clone() {
-        Command::Start { on_empty_volume } => {
-            if matches!(*member.link.process().borrow(), Process::Running(_)) {
-                return Answer::Accepted;
-            }
-            let order = Arc::new(order);
-            let start = {
-                let member = Arc::clone(member);
-                async move { work::start::start(&member, &order, on_empty_volume).await }
-            };
-            long(member, hands, Phase::Starting, start);
-            Answer::Accepted
-        }
+        Command::Start {
+            on_empty_volume,
+            history,
+        } => start(member, hands, order, on_empty_volume, history),
         Command::Clone { donor } => clone(member, hands, donor),
         Command::Follow {
             source,
             acknowledge,
-        } => short(member, follow(member, &source, acknowledge).await),
-        Command::Open { acks } => short(member, open(member, acks).await),
-        Command::SetAcks { acks } => short(member, sql(member.sql.set_acks(acks).await)),
+        } => short(member, follow::follow(member, source, acknowledge).await),
+        Command::Fence => Ok(()),
+        Command::Promote { acks, must_hold } => {
+            short(member, open::promote(member, acks, &must_hold).await)
+        }
+        Command::Retire => short(member, retire::retire(member).await),
+        Command::Discard { errant } => short(member, discard::discard(member, epoch, errant).await),
+        Command::Open { acks } => short(member, open::open(member, epoch, acks).await),
+        Command::SetAcks { acks } => short(member, open::set_acks(member, acks).await),
     }
 }
 
-fn busy(member: &Member) -> Answer {
+fn refused(because: impl Into<String>) -> Answer {
+    Answer::Refused {
+        because: because.into(),
+    }
+}
+
+fn busy<H: Host>(member: &Member<H>) -> Answer {
     Answer::Busy {
         doing: member.phase().to_string(),
     }
 }
 
-/// Puts the order's epoch, role and membership into the guard file, if there is one yet; `Start`
-/// makes it on an unused volume.
-fn promise(member: &Member, order: &Order) -> Result<(), Answer> {
-    let options = &member.options;
-    let inspected = volume::inspect(&options.volume, &options.uid(), options.member());
-    let guard = inspected.map_err(|fault| {
-        let because = fault.sentence.clone();
-        member.set_fault(Some(fault));
-        Answer::Refused { because }
-    })?;
-    let Some(guard) = guard else {
-        return match order.command {
-            Command::Start { .. } => Ok(()),
-            _ => Err(Answer::Refused {
-                because: "the member has no data yet".to_owned(),
-            }),
-        };
-    };
-    let promised = Guard {
-        epoch: order.epoch,
-        role: Some(order.role),
-        membership: Some(order.membership.clone()),
-        ..guard.clone()
-    };
-    if member
-        .shared
-        .read(|state| state.guard.as_ref() == Some(&promised))
-        && promised == guard
-    {
-        return Ok(());
-    }
-    let refused = |error| Answer::Refused {
-        because: with_causes(&error),
-    };
-    member.set_guard(promised).map_err(refused)
+/// Refuses what needs a mysqld that runs.
+fn running<H: Host>(member: &Member<H>) -> Result<i32, Failed> {
+    member
+        .pid()
+        .ok_or_else(|| Failed::Unfit("mysqld does not run".to_owned()))
 }
 
 /// Runs long work in a task of its own; the hands are held until it ends.
-fn long(
-    member: &Arc<Member>,
-    hands: OwnedMutexGuard<()>,
+fn long<H: Host>(
+    member: &Arc<Member<H>>,
+    hands: Hands,
     phase: Phase,
     work: impl Future<Output = Result<(), Fault>> + Send + 'static,
 ) {
     member.shared.change(|state| state.work = Some(phase));
+    let host = Arc::clone(&member.host);
     let member = Arc::clone(member);
-    tokio::spawn(async move {
+    host.spawn(async move {
         let outcome = work.await;
         if let Err(fault) = &outcome {
             tracing::warn!(code = ?fault.code, "{}", fault.sentence);
         }
+        let now = member.host.now();
         member.shared.change(|state| {
             state.work = None;
             match outcome {
@@ -172,7 +157,7 @@ fn long(
                 }
                 Err(fault) => {
                     state.fault = Some(fault);
-                    state.patience.failed(Instant::now());
+                    state.patience.failed(now);
                 }
             }
         });
@@ -180,129 +165,63 @@ fn long(
     });
 }
 
-fn short(member: &Member, outcome: Result<(), Fault>) -> Answer {
+/// The answer to short work, whose fault stays until something succeeds.
+fn short<H: Host>(member: &Member<H>, outcome: Result<(), Failed>) -> Result<(), Answer> {
     match outcome {
         Ok(()) => {
             member.set_fault(None);
-            Answer::Accepted
+            Ok(())
         }
-        Err(fault) => {
+        Err(Failed::Unfit(because)) => Err(refused(because)),
+        Err(Failed::Fault(fault)) => {
             tracing::warn!(code = ?fault.code, "{}", fault.sentence);
             let because = fault.sentence.clone();
             member.set_fault(Some(fault));
-            Answer::Refused { because }
+            Err(refused(because))
         }
     }
 }
 
-fn sql(outcome: Result<(), SqlError>) -> Result<(), Fault> {
-    outcome.map_err(|error| Fault {
-        code: FaultCode::CommandFailed,
-        sentence: with_causes(&error),
-    })
-}
-
-fn guard_fault(error: &crate::guard_file::GuardError) -> Fault {
-    Fault {
-        code: FaultCode::VolumeNotWritable,
-        sentence: with_causes(error),
+fn start<H: Host>(
+    member: &Arc<Member<H>>,
+    hands: Hands,
+    order: Order,
+    on_empty: OnEmptyVolume,
+    history: Option<GtidSet>,
+) -> Result<(), Answer> {
+    if member.pid().is_some() {
+        return Ok(());
     }
+    let opened = |guard: Guard| guard.opened.is_some() && guard.data == DataState::Holding;
+    if order.role == Role::Replica && history.is_none() && member.guard().is_some_and(opened) {
+        return Err(refused(
+            "this member was open for writing: it starts as a replica only with the history of the present primary",
+        ));
+    }
+    let start = {
+        let member = Arc::clone(member);
+        async move { work::start::start(&member, &order, on_empty, history.as_ref()).await }
+    };
+    long(member, hands, Phase::Starting, start);
+    Ok(())
 }
 
-fn clone(member: &Arc<Member>, hands: OwnedMutexGuard<()>, donor: Endpoint) -> Answer {
-    let data = member
-        .shared
-        .read(|state| state.guard.as_ref().map(|guard| guard.data));
-    if data != Some(DataState::Empty) {
-        let because = "only an empty member is filled by a clone; this one holds data".to_owned();
-        return Answer::Refused { because };
+fn clone<H: Host>(member: &Arc<Member<H>>, hands: Hands, donor: Endpoint) -> Result<(), Answer> {
+    if member.guard().map(|guard| guard.data) != Some(DataState::Empty) {
+        return Err(refused(
+            "only an empty member is filled by a clone; this one holds data",
+        ));
+    }
+    if member.pid().is_none() {
+        return Err(refused("mysqld does not run"));
     }
     let work = {
         let member = Arc::clone(member);
         async move { work::clone::clone(&member, &donor).await }
     };
     long(member, hands, Phase::Cloning(0), work);
-    Answer::Accepted
-}
-
-/// The member holds a cluster's history from its first order to follow or open on.
-async fn follow(member: &Member, source: &Endpoint, acknowledge: Acknowledge) -> Result<(), Fault> {
-    member
-        .set_data(DataState::Holding)
-        .map_err(|error| guard_fault(&error))?;
-    sql(member.sql.follow(source, acknowledge).await)
-}
-
-async fn open(member: &Member, acks: u32) -> Result<(), Fault> {
-    member
-        .set_data(DataState::Holding)
-        .map_err(|error| guard_fault(&error))?;
-    sql(member.sql.open_for_writing(acks).await)
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use moco_model::command::OnEmptyVolume;
-    use moco_model::{Epoch, Membership, Role};
-
-    use super::*;
-
-    fn order(epoch: u64, version: u64) -> Order {
-        Order {
-            cluster: ClusterUid("u".into()),
-            member: MemberId(1),
-            epoch: Epoch(epoch),
-            role: Role::Replica,
-            membership: Membership {
-                version,
-                ..Membership::first(3)
-            },
-            command: Command::Start {
-                on_empty_volume: OnEmptyVolume::Refuse,
-            },
-        }
-    }
-
-    fn guard(epoch: u64, version: u64) -> Guard {
-        let told = order(epoch, version);
-        Guard {
-            cluster: told.cluster,
-            member: told.member,
-            epoch: told.epoch,
-            role: Some(told.role),
-            membership: Some(told.membership),
-            incarnation: String::new(),
-            data: DataState::Holding,
-            boot_id: String::new(),
-            pod_uid: String::new(),
-            server_version: None,
-        }
-    }
-
-    fn asked(guard: Option<&Guard>, order: &Order) -> Result<(), Answer> {
-        fence(&ClusterUid("u".into()), MemberId(1), guard, order)
-    }
-
-    #[test]
-    fn an_order_of_a_lower_epoch_or_an_older_membership_is_refused() {
-        assert_eq!(asked(None, &order(1, 1)), Ok(()));
-        assert_eq!(asked(Some(&guard(3, 5)), &order(3, 5)), Ok(()));
-        assert_eq!(asked(Some(&guard(3, 5)), &order(4, 1)), Ok(()));
-        let stale = Answer::StaleEpoch { held: Epoch(3) };
-        assert_eq!(asked(Some(&guard(3, 5)), &order(2, 9)), Err(stale));
-        assert!(matches!(
-            asked(Some(&guard(3, 5)), &order(3, 4)),
-            Err(Answer::Refused { .. })
-        ));
-    }
-
-    #[test]
-    fn an_order_for_another_cluster_or_member_is_not_carried_out() {
-        let mut other = order(1, 1);
-        other.member = MemberId(2);
-        assert_eq!(asked(None, &other), Err(Answer::NotMine));
-        let mut other = order(1, 1);
-        other.cluster = ClusterUid("v".into());
-        assert_eq!(asked(None, &other), Err(Answer::NotMine));
-    }
-}
+mod tests;

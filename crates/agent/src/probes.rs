@@ -5,14 +5,16 @@
 //! `/readyz` decides whether a Service leads clients here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use moco_model::report::ThreadState;
 use moco_model::{MemberReport, Phase};
 
+use crate::host::Host;
 use crate::member::Member;
 
 /// Whether clients may be led to the member, and why not.
-pub fn ready(report: &MemberReport, max_delay_ms: u64) -> Result<(), String> {
+pub fn ready(report: &MemberReport, max_delay: Duration) -> Result<(), String> {
     if report.phase != Phase::Running {
         return Err(format!("the member {}", report.phase));
     }
@@ -35,16 +37,15 @@ pub fn ready(report: &MemberReport, max_delay_ms: u64) -> Result<(), String> {
             .unwrap_or("a replication thread does not run");
         return Err(format!("replication is broken: {error}"));
     }
-    if max_delay_ms > 0 && channel.lag_ms >= max_delay_ms {
+    if !max_delay.is_zero() && Duration::from_millis(channel.lag_ms) >= max_delay {
         return Err(format!("replication lags {} ms behind", channel.lag_ms));
     }
     Ok(())
 }
 
 /// The page `/readyz`.
-pub async fn readyz(member: Arc<Member>) -> Result<(), String> {
-    let max_delay_ms = member.options.max_delay_seconds.saturating_mul(1000);
-    ready(&member.report().await, max_delay_ms)
+pub async fn readyz<H: Host>(member: Arc<Member<H>>) -> Result<(), String> {
+    ready(&member.report().await, member.settings.max_delay)
 }
 
 #[cfg(test)]
@@ -53,6 +54,8 @@ mod tests {
     use moco_model::{ClusterUid, GtidSet, MemberId, ServerReport, ServerUuid};
 
     use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
 
     fn replica(lag_ms: u64, applier: ThreadState) -> MemberReport {
         let channel = ReplicationReport {
@@ -63,6 +66,7 @@ mod tests {
             last_error: None,
             received: GtidSet::new(),
             lag_ms,
+            silent_ms: 0,
         };
         MemberReport {
             cluster: ClusterUid("u".into()),
@@ -72,6 +76,10 @@ mod tests {
             guard: None,
             fault: None,
             mysqld_pid: Some(9),
+            leaving: false,
+            hearing: None,
+            commits: None,
+            evidence: vec![],
             server: Some(ServerReport {
                 server_uuid: ServerUuid::from_u128(1),
                 version: "9.7.4".parse().unwrap(),
@@ -88,10 +96,10 @@ mod tests {
 
     #[test]
     fn a_replica_is_ready_only_while_it_replicates_without_much_lag() {
-        assert!(ready(&replica(0, ThreadState::On), 60_000).is_ok());
-        assert!(ready(&replica(60_000, ThreadState::On), 60_000).is_err());
-        assert!(ready(&replica(60_000, ThreadState::On), 0).is_ok());
-        assert!(ready(&replica(0, ThreadState::Off), 60_000).is_err());
+        assert!(ready(&replica(0, ThreadState::On), MINUTE).is_ok());
+        assert!(ready(&replica(60_000, ThreadState::On), MINUTE).is_err());
+        assert!(ready(&replica(60_000, ThreadState::On), Duration::ZERO).is_ok());
+        assert!(ready(&replica(0, ThreadState::Off), MINUTE).is_err());
     }
 
     #[test]
@@ -99,10 +107,13 @@ mod tests {
         let mut report = replica(0, ThreadState::On);
         let server = report.server.as_mut().unwrap();
         server.replication = None;
-        assert!(ready(&report, 0).is_err());
+        assert!(ready(&report, Duration::ZERO).is_err());
         report.server.as_mut().unwrap().writable = true;
-        assert!(ready(&report, 0).is_ok());
+        assert!(ready(&report, Duration::ZERO).is_ok());
         report.phase = Phase::Starting;
-        assert_eq!(ready(&report, 0).unwrap_err(), "the member starts mysqld");
+        assert_eq!(
+            ready(&report, Duration::ZERO).unwrap_err(),
+            "the member starts mysqld"
+        );
     }
 }

@@ -4,20 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moco_model::MemberReport;
 use moco_model::command::{Answer, Order};
-use moco_model::guard::DataState;
 use moco_model::ids::NameError;
+use moco_model::{MemberId, MemberReport};
 use moco_wire::pages::{Page, serve_pages};
-use moco_wire::{AgentHandler, CredentialsError, CredentialsSource, ServeError};
+use moco_wire::{
+    AgentHandler, Beat, BeatAnswer, CredentialsError, CredentialsSource, PeerHandler, ServeError,
+};
 use tokio::net::TcpListener;
 
-use crate::link::{self, LinkError, Process};
+use crate::host::real::RealHost;
+use crate::host::real::link::{self, LinkError};
 use crate::member::Member;
-use crate::notify::Controllers;
 use crate::options::Options;
-use crate::work::process::kill;
-use crate::{metrics, notify, orders, probes, terminate};
+use crate::work::settle::settle;
+use crate::{alone, commits, exits, leave, metrics, notify, orders, peers, probes, watch};
 
 /// Why the agent ended. supervise starts it again.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// The member could not be stopped or let go.
+    #[error("cannot leave: {0}")]
+    Leave(String),
     /// The agent protocol is not served any more.
     #[error("cannot serve the agent protocol")]
     Serve(#[source] ServeError),
@@ -68,12 +72,20 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let health_listener = listen(options.health_listen).await?;
     let metrics_listener = listen(options.metrics_listen).await?;
     let (link, listener) = link::connect().await.map_err(RunError::Link)?;
-    let controllers = Controllers::new(options.controller.clone(), credentials.clone());
-    let member = Arc::new(Member::new(options, link));
-    tracing::info!(%cluster, member = member.options.member, "agent begins");
+    let host = RealHost::new(options, cluster, link, credentials.clone());
+    let settings = host.settings();
+    let member = Arc::new(Member::begin(host, settings).await);
+    let settings = &member.settings;
+    tracing::info!(cluster = %settings.cluster, member = %settings.member, "agent begins");
+    // A mysqld that outlived the last agent is known again before anybody asks.
+    settle(&member).await;
 
-    tokio::spawn(watch_exits(Arc::clone(&member)));
-    tokio::spawn(notify::run(Arc::clone(&member), cluster, controllers));
+    tokio::spawn(exits::run(Arc::clone(&member)));
+    tokio::spawn(watch::run(Arc::clone(&member)));
+    tokio::spawn(notify::run(Arc::clone(&member)));
+    tokio::spawn(peers::run(Arc::clone(&member)));
+    tokio::spawn(commits::run(Arc::clone(&member)));
+    tokio::spawn(alone::run(Arc::clone(&member)));
     tokio::spawn(health_pages(health_listener, Arc::clone(&member)));
     tokio::spawn(metrics_pages(metrics_listener, Arc::clone(&member)));
     let handler = Arc::new(Handler(Arc::clone(&member)));
@@ -83,7 +95,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         served = moco_wire::serve_agent(agent_listener, credentials, handler, never) => {
             served.map_err(RunError::Serve)
         }
-        left = terminate::run(member) => left.map_err(RunError::Link),
+        left = leave::run(member) => left.map_err(|fault| RunError::Leave(fault.sentence)),
     }
 }
 
@@ -93,10 +105,17 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
         .map_err(|source| RunError::Listen { address, source })
 }
 
-struct Handler(Arc<Member>);
+struct Handler(Arc<Member<RealHost>>);
+
+impl PeerHandler for Handler {
+    async fn heartbeat(&self, from: MemberId, beat: Beat) -> BeatAnswer {
+        self.0.beat(from, &beat)
+    }
+}
 
 impl AgentHandler for Handler {
     async fn report(&self) -> MemberReport {
+        self.0.controller_called();
         self.0.report().await
     }
 
@@ -105,7 +124,7 @@ impl AgentHandler for Handler {
     }
 }
 
-async fn health_pages(listener: TcpListener, member: Arc<Member>) {
+async fn health_pages(listener: TcpListener, member: Arc<Member<RealHost>>) {
     let page = move |path: String| {
         let member = Arc::clone(&member);
         async move {
@@ -122,7 +141,7 @@ async fn health_pages(listener: TcpListener, member: Arc<Member>) {
     serve_pages(listener, page).await;
 }
 
-async fn metrics_pages(listener: TcpListener, member: Arc<Member>) {
+async fn metrics_pages(listener: TcpListener, member: Arc<Member<RealHost>>) {
     let page = move |path: String| {
         let member = Arc::clone(&member);
         async move {
@@ -131,41 +150,9 @@ async fn metrics_pages(listener: TcpListener, member: Arc<Member>) {
             }
             let report = member.report().await;
             let counters = member.shared.read(|state| state.counters);
-            Page::Metrics(metrics::page(
-                &member.options.cluster_name,
-                &report,
-                counters,
-            ))
+            let name = &member.settings.cluster.name;
+            Page::Metrics(metrics::page(name, &report, counters))
         }
     };
     serve_pages(listener, page).await;
-}
-
-/// Remembers how mysqld ended when nobody was working on it; ends what a dead agent left half-made.
-async fn watch_exits(member: Arc<Member>) {
-    let hands = member.wait_hands().await;
-    let data = member
-        .shared
-        .read(|state| state.guard.as_ref().map(|guard| guard.data));
-    let half_made = matches!(data, Some(DataState::Initialising | DataState::Cloning));
-    if half_made
-        && matches!(*member.link.process().borrow(), Process::Running(_))
-        && let Err(fault) = kill(&member).await
-    {
-        member.set_fault(Some(fault));
-    }
-    drop(hands);
-    let mut process = member.link.process();
-    loop {
-        let ended = match &*process.borrow_and_update() {
-            Process::Absent(Some(exit)) => Some(*exit),
-            Process::Absent(None) | Process::Running(_) | Process::StartFailed(_) => None,
-        };
-        if let Some(exit) = ended {
-            member.exited(exit);
-        }
-        if process.changed().await.is_err() {
-            return;
-        }
-    }
 }

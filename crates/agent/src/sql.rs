@@ -1,27 +1,27 @@
 //! The agent's connections to mysqld.
 //!
-//! Three are kept open: one that looks, one that works, and one more while a clone is under way. They
-//! are opened as soon as mysqld answers, because an account statement that waits for an
-//! acknowledgement blocks every new login (`docs/mysql-facts.md`).
+//! Two are kept open, one that looks and one that works; heartbeat transactions have more of their own
+//! ([`crate::commits`]), and so has a clone. They are opened as soon as mysqld answers, because an
+//! account statement that waits for an acknowledgement blocks every new login
+//! (`docs/mysql-facts.md`).
 
 use std::error::Error as StdError;
-use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use moco_model::command::Acknowledge;
 use moco_model::passwords::PasswordsError;
-use moco_model::{Account, Endpoint, Passwords, ServerReport};
+use moco_model::{Account, Endpoint, GtidSet, ServerReport};
 use moco_mysql::clone::Donor;
-use moco_mysql::prepare::PrepareError;
+use moco_mysql::fence::{self, FenceError};
 use moco_mysql::replication::{Source, TlsFiles};
-use moco_mysql::{ErrorClass, Login, Server};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::options::Options;
-use crate::work::process::As;
+use crate::host::{As, Host};
 
-/// How long a look may take. A server that needs longer is shown as not answering.
+/// How long each statement of a look may take, and so how long the connection of one that hangs is
+/// kept. Whoever waits for the look has less patience.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
 /// How long a statement that changes something may take.
 const WORK_LIMIT: Duration = Duration::from_secs(10);
@@ -57,7 +57,8 @@ pub enum SqlError {
 }
 
 impl SqlError {
-    fn of(attempted: &'static str, source: impl StdError + Send + Sync + 'static) -> Self {
+    /// What was attempted, and why it failed.
+    pub fn of(attempted: &'static str, source: impl StdError + Send + Sync + 'static) -> Self {
         Self::Statement {
             attempted,
             missing_plugin: false,
@@ -82,103 +83,93 @@ impl SqlError {
     }
 }
 
-/// The connections.
-pub struct Sql {
-    socket: PathBuf,
-    credentials_dir: PathBuf,
-    tls: TlsFiles,
-    look: Mutex<Option<Server>>,
-    work: Mutex<Option<Server>>,
+/// What became of the closing of a primary.
+#[derive(Debug)]
+pub(crate) enum Closing {
+    /// It is closed, and no commit waits.
+    Done,
+    /// Something held it up, and it is as it was.
+    HeldUp(String),
 }
 
-/// A connection that is there, opened first if need be.
-macro_rules! connected {
-    ($self:ident, $slot:ident, $limit:expr) => {{
-        let mut slot = $self.$slot.lock().await;
-        if !slot.as_ref().is_some_and(Server::is_usable) {
-            *slot = Some($self.open($limit).await?);
-        }
-        slot
+/// A connection that may not be open.
+pub(crate) type Slot<H> = Option<<H as Host>::Session>;
+
+/// The connections.
+pub(crate) struct Sql<H: Host> {
+    host: Arc<H>,
+    tls: TlsFiles,
+    look: Arc<Mutex<Slot<H>>>,
+    work: Mutex<Slot<H>>,
+}
+
+/// The connection for work, opened first if need be, and what is attempted with it.
+macro_rules! working {
+    ($self:ident, $attempted:literal, |$server:ident| $work:expr) => {{
+        let mut slot = $self.work.lock().await;
+        let $server = connected(&*$self.host, &mut slot, WORK_LIMIT).await?;
+        $work.await.map_err(|error| SqlError::of($attempted, error))
     }};
 }
 
-impl Sql {
-    /// Takes what it needs from the command line; connects later.
-    pub fn new(options: &Options) -> Self {
-        let file = |name: &str| options.tls_dir.join(name);
-        let tls = TlsFiles {
-            ca: file("ca.crt"),
-            certificate: file("tls.crt"),
-            key: file("tls.key"),
-        };
+/// What is in the slot, opened first if need be.
+async fn connected<'a, H: Host>(
+    host: &H,
+    slot: &'a mut Slot<H>,
+    limit: Duration,
+) -> Result<&'a mut H::Session, SqlError> {
+    let usable = slot.take().filter(moco_mysql::Session::is_usable);
+    let session = match usable {
+        Some(session) => session,
+        None => host.connect(As::Administrator, limit).await?,
+    };
+    Ok(slot.insert(session))
+}
+
+impl<H: Host> Sql<H> {
+    /// Connects later.
+    pub(crate) fn new(host: Arc<H>, tls: TlsFiles) -> Self {
         Self {
-            socket: options.socket.clone(),
-            credentials_dir: options.credentials_dir.clone(),
+            host,
             tls,
-            look: Mutex::default(),
+            look: Arc::default(),
             work: Mutex::default(),
         }
     }
 
-    /// The passwords, read now: Kubernetes replaces the files when the Secret changes.
-    fn passwords(&self) -> Result<Passwords, SqlError> {
-        let read = |key: &'static str| {
-            let text = fs::read_to_string(self.credentials_dir.join(key)).ok()?;
-            Some(text.trim_end().to_owned())
-        };
-        let folder = self.credentials_dir.clone();
-        Passwords::collect(read).map_err(|source| SqlError::Passwords { folder, source })
-    }
-
-    async fn open(&self, limit: Duration) -> Result<Server, SqlError> {
-        let password = self.passwords()?.of(Account::Admin).clone();
-        let login = Login::admin(self.socket.clone(), password);
-        Server::open(&login, limit).await.map_err(login_error)
-    }
-
     /// Whether mysqld answers; if so, the administrator's connections are open afterwards.
-    pub async fn knock(&self, who: As) -> Result<(), SqlError> {
+    pub(crate) async fn knock(&self, who: As) -> Result<(), SqlError> {
         match who {
-            As::FreshRoot => {
-                let login = Login::root(self.socket.clone());
-                Server::open(&login, KNOCK_LIMIT)
-                    .await
-                    .map(drop)
-                    .map_err(login_error)
-            }
+            As::FreshRoot => self.host.connect(who, KNOCK_LIMIT).await.map(drop),
             As::Administrator => {
-                *self.look.lock().await = Some(self.open(LOOK_LIMIT).await?);
-                *self.work.lock().await = Some(self.open(WORK_LIMIT).await?);
+                *self.look.lock().await = Some(self.host.connect(who, LOOK_LIMIT).await?);
+                *self.work.lock().await = Some(self.host.connect(who, WORK_LIMIT).await?);
                 Ok(())
             }
         }
     }
 
-    /// What mysqld says about itself.
-    pub async fn status(&self) -> Result<ServerReport, SqlError> {
-        let mut slot = connected!(self, look, LOOK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
+    /// The connection that looks, as soon as nobody uses it.
+    pub(crate) async fn looking(&self) -> OwnedMutexGuard<Slot<H>> {
+        Arc::clone(&self.look).lock_owned().await
+    }
+
+    /// What mysqld says about itself, asked over the connection in `slot`.
+    pub(crate) async fn status(host: &H, slot: &mut Slot<H>) -> Result<ServerReport, SqlError> {
+        let server = connected(host, slot, LOOK_LIMIT).await?;
         moco_mysql::status::read(server)
             .await
             .map_err(|error| SqlError::of("cannot read the server's status", error))
     }
 
     /// Sets up an empty server, and opens the administrator's connections.
-    pub async fn prepare(&self) -> Result<(), SqlError> {
-        let passwords = self.passwords()?;
-        let prepared = moco_mysql::prepare::prepare(&self.socket, &passwords, WORK_LIMIT).await;
-        prepared.map_err(|error| SqlError::Statement {
-            attempted: "cannot set up an empty server",
-            missing_plugin: matches!(error, PrepareError::Plugins(_)),
-            source: Box::new(error),
-        })?;
+    pub(crate) async fn prepare(&self) -> Result<(), SqlError> {
+        self.host.prepare().await?;
         self.knock(As::Administrator).await
     }
 
-    /// Lets the server follow `source`.
-    pub async fn follow(
+    /// Lets the server follow `source`, and lets clients in.
+    pub(crate) async fn follow(
         &self,
         source: &Endpoint,
         acknowledge: Acknowledge,
@@ -187,65 +178,87 @@ impl Sql {
             host: source.host.clone(),
             port: source.port,
             user: Account::Replication.user().to_owned(),
-            password: self.passwords()?.of(Account::Replication).clone(),
+            password: self.host.passwords()?.of(Account::Replication).clone(),
             tls: self.tls.clone(),
         };
-        let mut slot = connected!(self, work, WORK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
-        let attempted = "cannot follow the primary";
-        moco_mysql::replication::follow(server, &source, acknowledge)
-            .await
-            .map_err(|error| SqlError::of(attempted, error))?;
-        moco_mysql::shutdown::let_clients_in(server)
-            .await
-            .map_err(|error| SqlError::of(attempted, error))
+        working!(self, "cannot follow the primary", |server| {
+            moco_mysql::replication::follow(server, &source, acknowledge)
+        })?;
+        working!(self, "cannot let clients in", |server| {
+            moco_mysql::shutdown::let_clients_in(server)
+        })
+    }
+
+    /// Stops the receiver, whatever its state, and lets the applier go on.
+    pub(crate) async fn fence_replica(&self) -> Result<(), SqlError> {
+        working!(self, "cannot stop the receiver", |server| {
+            fence::fence_replica(server)
+        })
+        .map(|_| ())
+    }
+
+    /// Closes an open primary about `within` a time, or leaves it as it was.
+    pub(crate) async fn fence_primary(&self, within: Duration) -> Result<Closing, SqlError> {
+        let mut slot = self.work.lock().await;
+        let server = connected(&*self.host, &mut slot, WORK_LIMIT).await?;
+        match fence::fence_primary(server, within).await {
+            Ok(_) => Ok(Closing::Done),
+            Err(FenceError::HeldUp { by }) => Ok(Closing::HeldUp(by)),
+            Err(error) => Err(SqlError::of("cannot close the primary", error)),
+        }
+    }
+
+    /// Makes a drained replica a closed primary.
+    pub(crate) async fn promote(&self, acks: u32, must_hold: &GtidSet) -> Result<(), SqlError> {
+        working!(self, "cannot become primary", |server| {
+            moco_mysql::promote::promote(server, acks, must_hold)
+        })
+        .map(|_| ())
+    }
+
+    /// Whether the server takes no writes, and how many commits wait for acknowledgements.
+    pub(crate) async fn closed_and_waiters(&self) -> Result<(bool, u32), SqlError> {
+        let status = working!(self, "cannot read whether the server is closed", |server| {
+            moco_mysql::status::read(server)
+        })?;
+        let waiters = working!(self, "cannot count the commits that wait", |server| {
+            moco_mysql::shutdown::waiters(server)
+        })?;
+        Ok((!status.writable, waiters))
     }
 
     /// Opens the server for writing; commits wait for `acks` acknowledgements.
-    pub async fn open_for_writing(&self, acks: u32) -> Result<(), SqlError> {
-        let mut slot = connected!(self, work, WORK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
-        moco_mysql::open::open(server, acks)
-            .await
-            .map_err(|error| SqlError::of("cannot open for writing", error))
+    pub(crate) async fn open_for_writing(&self, acks: u32) -> Result<(), SqlError> {
+        working!(self, "cannot open for writing", |server| {
+            moco_mysql::open::open(server, acks)
+        })
     }
 
     /// Changes how many acknowledgements commits wait for.
-    pub async fn set_acks(&self, acks: u32) -> Result<(), SqlError> {
-        let mut slot = connected!(self, work, WORK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
-        moco_mysql::semisync::set_source(server, acks)
-            .await
-            .map_err(|error| SqlError::of("cannot set the number of acknowledgements", error))
+    pub(crate) async fn set_acks(&self, acks: u32) -> Result<(), SqlError> {
+        working!(
+            self,
+            "cannot set the number of acknowledgements",
+            |server| { moco_mysql::semisync::set_source(server, acks) }
+        )
     }
 
     /// Copies the donor's data into this server, which ends afterwards to be started again.
-    pub async fn clone_from(&self, donor: &Endpoint) -> Result<(), SqlError> {
+    pub(crate) async fn clone_from(&self, donor: &Endpoint) -> Result<(), SqlError> {
         let donor = Donor {
             host: donor.host.clone(),
             port: donor.port,
             user: Account::CloneDonor.user().to_owned(),
-            password: self.passwords()?.of(Account::CloneDonor).clone(),
+            password: self.host.passwords()?.of(Account::CloneDonor).clone(),
             tls: self.tls.clone(),
         };
-        let mut server = self.open(WORK_LIMIT).await?;
-        moco_mysql::clone::clone_from(&mut server, &donor)
-            .await
-            .map_err(|error| SqlError::of("the clone failed", error))
+        self.host.copy_from(donor).await
     }
 
     /// Percent of the clone that is done, while one is under way.
-    pub async fn clone_progress(&self) -> Result<Option<u8>, SqlError> {
-        let mut slot = connected!(self, look, LOOK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
+    pub(crate) async fn clone_progress(&self) -> Result<Option<u8>, SqlError> {
+        let mut slot = self.look.lock().await;
+        let server = connected(&*self.host, &mut slot, LOOK_LIMIT).await?;
         let progress = moco_mysql::clone::progress(server)
             .await
             .map_err(|error| SqlError::of("cannot read the clone's progress", error))?;
@@ -253,15 +266,11 @@ impl Sql {
     }
 
     /// Whether the clone is complete, after the restart; if not, why.
-    pub async fn clone_completed(&self) -> Result<Result<(), String>, SqlError> {
+    pub(crate) async fn clone_completed(&self) -> Result<Result<(), String>, SqlError> {
         use moco_mysql::clone::State;
-        let mut slot = connected!(self, work, WORK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
-        let state = moco_mysql::clone::state(server)
-            .await
-            .map_err(|error| SqlError::of("cannot read the clone's outcome", error))?;
+        let state = working!(self, "cannot read the clone's outcome", |server| {
+            moco_mysql::clone::state(server)
+        })?;
         Ok(match state {
             State::Completed(_) => Ok(()),
             State::None => Err("mysqld remembers none".to_owned()),
@@ -271,44 +280,25 @@ impl Sql {
     }
 
     /// Gives MOCO's accounts, which came with the donor's data, the passwords of the Secret.
-    pub async fn settle_passwords(&self) -> Result<(), SqlError> {
-        let passwords = self.passwords()?;
-        let mut slot = connected!(self, work, WORK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
-        moco_mysql::passwords::settle(server, &passwords)
-            .await
-            .map_err(|error| SqlError::of("cannot set the accounts' passwords", error))
+    pub(crate) async fn settle_passwords(&self) -> Result<(), SqlError> {
+        let passwords = self.host.passwords()?;
+        working!(self, "cannot set the accounts' passwords", |server| {
+            moco_mysql::passwords::settle(server, &passwords)
+        })
+    }
+
+    /// Puts clients out.
+    pub(crate) async fn put_clients_out(&self) -> Result<(), SqlError> {
+        working!(self, "cannot put clients out", |server| {
+            moco_mysql::shutdown::put_clients_out(server)
+        })
     }
 
     /// Puts clients out and tells how many commits still wait for acknowledgements.
-    pub async fn fence_for_shutdown(&self) -> Result<u32, SqlError> {
-        let attempted = "cannot fence the server for its shutdown";
-        let mut slot = connected!(self, work, WORK_LIMIT);
-        let Some(server) = slot.as_mut() else {
-            return Err(gone());
-        };
-        moco_mysql::shutdown::put_clients_out(server)
-            .await
-            .map_err(|error| SqlError::of(attempted, error))?;
-        moco_mysql::shutdown::waiters(server)
-            .await
-            .map_err(|error| SqlError::of(attempted, error))
+    pub(crate) async fn fence_for_shutdown(&self) -> Result<u32, SqlError> {
+        self.put_clients_out().await?;
+        working!(self, "cannot count the commits that wait", |server| {
+            moco_mysql::shutdown::waiters(server)
+        })
     }
-}
-
-fn login_error(error: moco_mysql::Error) -> SqlError {
-    if error.class() == ErrorClass::AccessDenied {
-        SqlError::Denied(error)
-    } else {
-        SqlError::of("cannot connect to mysqld", error)
-    }
-}
-
-fn gone() -> SqlError {
-    let error = moco_mysql::Error::GivenUp {
-        attempted: "use the connection",
-    };
-    SqlError::of("the connection to mysqld is gone", error)
 }

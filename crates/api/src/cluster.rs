@@ -38,10 +38,6 @@ use crate::status::MySQLClusterStatus;
     printcolumn = r#"{"name":"Last backup","type":"string","jsonPath":".status.backup.time"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the fields are the interface that users know"
-)]
 pub struct MySQLClusterSpec {
     /// Number of members, 1 to 31, even numbers included. Two members lose no data but stop
     /// writing when one of them fails.
@@ -114,9 +110,10 @@ pub struct MySQLClusterSpec {
     /// Accepted and without effect: the agent always talks to mysqld over a local socket.
     #[serde(default)]
     pub agent_use_localhost: bool,
-    /// Whether to load the time zone tables into the first data.
-    #[serde(default)]
-    pub initialize_timezone_data: bool,
+    /// Whether to load the time zone tables into the first data. They are always loaded today, so
+    /// `false` has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initialize_timezone_data: Option<bool>,
     /// Whether the cluster's pods are taken away, with its volumes kept.
     #[serde(default)]
     pub offline: bool,

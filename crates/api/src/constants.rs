@@ -38,6 +38,16 @@ pub mod labels {
 pub mod annotations {
     /// On a pod: `"true"` asks that another member becomes primary.
     pub const DEMOTE: &str = "moco.cybozu.com/demote";
+    /// On a pod: `"true"` asks that this member becomes primary.
+    pub const PROMOTE: &str = "moco.cybozu.com/promote";
+    /// On a cluster: the number of the epoch that is to end with another primary although it cannot be
+    /// proven that nothing is lost.
+    pub const FORCE_FAILOVER: &str = "moco.cybozu.com/force-failover";
+    /// On a cluster: `"never"` forbids to give up the data of a member that another history has
+    /// overtaken.
+    pub const REBUILD: &str = "moco.cybozu.com/rebuild";
+    /// Value of [`REBUILD`].
+    pub const REBUILD_NEVER: &str = "never";
     /// On the Secret with the passwords in the operator's namespace: the layout of its keys.
     pub const SECRET_VERSION: &str = "moco.cybozu.com/secret-version";
     /// On a cluster: `"true"` stops decisions about its members.
@@ -233,6 +243,8 @@ pub mod conditions {
 
 /// Reasons of conditions. Initialized, Available and Healthy carry the verdict's code instead.
 pub mod reasons {
+    /// Healthy is False although every member does its work: Kubernetes leads no client to some of their pods yet.
+    pub const PODS_NOT_READY: &str = "PodsNotReady";
     /// StatefulSetReady is True.
     pub const STATEFUL_SET_READY: &str = "StatefulSetReady";
     /// StatefulSetReady is False.

@@ -225,8 +225,71 @@ pub(crate) fn register(_: &mut SchemaGenerator) -> Schema {
                         "description": "Milliseconds since 1970, by the controller's clock.",
                     },
                     "because": { "type": "string" },
+                    "mustHold": { "type": "string" },
                 },
             },
+            "revision": { "type": "integer", "format": "int64", "minimum": 0 },
+            "counted": {
+                "type": "object",
+                "description": "Members whose promises count in a failover, with their data's incarnation.",
+                "additionalProperties": { "type": "string" },
+            },
+            "switchover": switchover(),
+            "handovers": {
+                "type": "array",
+                "description": "The last changes of the primary, the newest last.",
+                "maxItems": moco_model::register::HANDOVERS_MAX,
+                "items": handover(),
+                "x-kubernetes-list-type": "atomic",
+            },
+        },
+    })
+}
+
+/// The switchover under way.
+fn switchover() -> Value {
+    let millis = json!({ "type": "integer", "format": "int64" });
+    json!({
+        "type": "object",
+        "description": "The switchover under way.",
+        "required": ["to", "because", "begunAt", "deadline"],
+        "properties": {
+            "to": { "type": "integer", "minimum": 0 },
+            "because": { "type": "string" },
+            "begunAt": millis,
+            "deadline": millis,
+        },
+    })
+}
+
+/// One change of the primary.
+fn handover() -> Value {
+    let millis = json!({
+        "type": "integer", "format": "int64",
+        "description": "Milliseconds since 1970, by the controller's clock.",
+    });
+    json!({
+        "type": "object",
+        "required": [
+            "epoch", "kind", "from", "to", "cause", "because", "noticedAt", "decidedAt",
+            "promised", "proof",
+        ],
+        "properties": {
+            "epoch": { "type": "integer", "format": "int64", "minimum": 0 },
+            "kind": { "type": "string" },
+            "from": { "type": "integer", "minimum": 0 },
+            "to": { "type": "integer", "minimum": 0 },
+            "cause": { "type": "string" },
+            "because": { "type": "string" },
+            "noticedAt": millis,
+            "decidedAt": millis,
+            "openedAt": millis,
+            "promised": {
+                "type": "object",
+                "description": "Who promised, and the transactions that each held.",
+                "additionalProperties": { "type": "string" },
+            },
+            "proof": { "type": "string" },
         },
     })
 }

@@ -43,8 +43,6 @@ pub struct TrustedCluster {
     pub max_delay_for_deletion_secs: u64,
     /// How long mysqld may take to start, in seconds.
     pub startup_wait_secs: u32,
-    /// Whether the first data gets the time zone tables.
-    pub time_zones: TimeZones,
     /// What the user stopped by annotations.
     pub stopped: Stopped,
     /// Fields that were given and have no effect (yet), for a condition.
@@ -126,15 +124,6 @@ pub struct TrustedService {
     pub annotations: BTreeMap<String, String>,
     /// The user's spec.
     pub spec: ServiceSpec,
-}
-
-/// Whether the first data gets the time zone tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeZones {
-    /// It does.
-    Load,
-    /// It does not; named time zones are unknown.
-    Leave,
 }
 
 /// What the user stopped by annotations.

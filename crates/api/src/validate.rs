@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::cluster::{Metadata, MySQLCluster, MySQLClusterSpec};
 use crate::constants::annotations;
 use crate::names::fnv32a;
-use crate::trusted::{NotYet, REPLICAS_MAX, Stopped, TimeZones, TrustedCluster};
+use crate::trusted::{NotYet, REPLICAS_MAX, Stopped, TrustedCluster};
 
 mod claims;
 mod lenient;
@@ -140,11 +140,6 @@ fn read_cluster(cluster: &MySQLCluster, findings: &mut Findings) -> Option<Trust
         max_delay_secs: numbers.max_delay_secs,
         max_delay_for_deletion_secs: numbers.max_delay_for_deletion_secs,
         startup_wait_secs: numbers.startup_wait_secs,
-        time_zones: if spec.initialize_timezone_data {
-            TimeZones::Load
-        } else {
-            TimeZones::Leave
-        },
         stopped: stopped(cluster),
         not_yet: Vec::new(),
     })

@@ -112,11 +112,13 @@ impl CallError {
             (_, reason::ALREADY_EXISTS) => Self::AlreadyExists { attempt },
             (409, _) => Self::Conflict { attempt },
             (404, _) => Self::NotFound { attempt },
-            (401 | 403, _) => Self::Forbidden {
-                attempt,
-                message: status.message,
-            },
-            (400 | 413 | 415 | 422, _) => Self::Refused {
+            (401 | 403, _) if status.code == 401 || names_a_missing_right(&status.message) => {
+                Self::Forbidden {
+                    attempt,
+                    message: status.message,
+                }
+            }
+            (400 | 403 | 413 | 415 | 422, _) => Self::Refused {
                 attempt,
                 message: status.message,
             },
@@ -126,6 +128,12 @@ impl CallError {
             },
         }
     }
+}
+
+/// A quota and an admission rule forbid with the same code as a role; only the latter speaks of the user
+/// (`User "…" cannot patch resource …`).
+fn names_a_missing_right(message: &str) -> bool {
+    message.contains("User \"") && message.contains(" cannot ")
 }
 
 /// Waits for a request, at most [`DEADLINE`].
@@ -180,10 +188,30 @@ mod tests {
 
     #[test]
     fn a_missing_right_is_named_with_verb_and_object() {
-        let text = error(403, "Forbidden", "services \"moco-db\" is forbidden").to_string();
+        let denied =
+            "services \"moco-db\" is forbidden: User \"x\" cannot patch resource \"services\"";
         assert_eq!(
-            text,
-            "the controller's role does not allow it to patch Service app/moco-db: services \"moco-db\" is forbidden"
+            error(403, "Forbidden", denied).to_string(),
+            format!(
+                "the controller's role does not allow it to patch Service app/moco-db: {denied}"
+            )
         );
+    }
+
+    #[test]
+    fn a_quota_is_not_taken_for_a_missing_right() {
+        let full = "services \"moco-db\" is forbidden: exceeded quota: small";
+        assert_eq!(
+            error(403, "Forbidden", full).to_string(),
+            format!("the API server refuses to patch Service app/moco-db: {full}")
+        );
+    }
+
+    #[test]
+    fn a_request_without_a_user_is_a_missing_right() {
+        assert!(matches!(
+            error(401, "Unauthorized", "Unauthorized"),
+            CallError::Forbidden { .. }
+        ));
     }
 }

@@ -4,7 +4,8 @@
 use kube::core::DynamicObject;
 use moco_api::constants::{annotations, conditions};
 use moco_api::{MySQLCluster, TrustedCluster, validate};
-use moco_model::{ClusterId, ClusterUid, Register};
+use moco_model::{ClusterId, ClusterUid, Epoch, Register};
+use moco_planner::observation::Rebuild;
 use serde_json::Value;
 
 use crate::watch::ClusterHead;
@@ -80,16 +81,32 @@ impl ClusterObject {
     }
 
     /// Whether an annotation has the value `"true"`.
+    fn annotation(&self, key: &str) -> Option<&str> {
+        let annotations = self.object.metadata.annotations.as_ref()?;
+        annotations.get(key).map(String::as_str)
+    }
+
     fn is_annotated(&self, key: &str) -> bool {
-        let annotations = self.object.metadata.annotations.as_ref();
-        annotations
-            .and_then(|all| all.get(key))
-            .is_some_and(|value| value == "true")
+        self.annotation(key) == Some("true")
     }
 
     /// Whether the user stopped decisions about the members.
     pub(crate) fn clustering_stopped(&self) -> bool {
         self.is_annotated(annotations::CLUSTERING_STOPPED)
+    }
+
+    /// Whether MOCO may give up the data of a member that another history has overtaken.
+    pub(crate) fn rebuild(&self) -> Rebuild {
+        match self.annotation(annotations::REBUILD) {
+            Some(annotations::REBUILD_NEVER) => Rebuild::Forbidden,
+            _ => Rebuild::Allowed,
+        }
+    }
+
+    /// The epoch that is to end with another primary, whatever is lost by it.
+    pub(crate) fn force_failover(&self) -> Option<Epoch> {
+        let text = self.annotation(annotations::FORCE_FAILOVER)?;
+        text.parse().ok().map(Epoch)
     }
 
     /// Whether the user stopped changes of the objects.

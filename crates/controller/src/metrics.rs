@@ -114,7 +114,11 @@ impl Metrics {
                 "1 when the primary takes writes",
                 &self.available,
             ),
-            ("healthy", "1 when all members do their work", &self.healthy),
+            (
+                "healthy",
+                "1 when all members do their work and are ready",
+                &self.healthy,
+            ),
             ("replicas", "Members wanted", &self.replicas),
             (
                 "ready_replicas",
@@ -190,7 +194,7 @@ impl Metrics {
         let errant = f64::from(u32::try_from(errant).unwrap_or(u32::MAX));
         for (gauges, value) in [
             (&self.available, known(flag(standing.available))),
-            (&self.healthy, known(flag(standing.healthy))),
+            (&self.healthy, known(flag(of.healthy()))),
             (&self.replicas, f64::from(of.seen.wanted.replicas)),
             (&self.ready_replicas, known(f64::from(of.ready_pods))),
             (&self.errant_replicas, known(errant)),

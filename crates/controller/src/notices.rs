@@ -55,6 +55,10 @@ mod tests {
             server: None,
             fault: None,
             mysqld_pid: None,
+            leaving: false,
+            hearing: None,
+            commits: None,
+            evidence: Vec::new(),
         };
         let cluster = ClusterId::new("app", "db").unwrap();
         let notice = Notice {

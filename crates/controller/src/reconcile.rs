@@ -55,8 +55,10 @@ pub(crate) struct Reconciled {
 /// How a pass over the objects ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The user stopped changes of the objects, or none was tried yet.
+    /// This controller has not looked at them yet.
     #[default]
+    Unknown,
+    /// The user stopped changes of the objects.
     Stopped,
     /// They are as the manifest says.
     Done,
@@ -81,7 +83,7 @@ impl Reconciled {
     /// The same as the planner takes it.
     pub(crate) fn fault(&self) -> Option<PlatformFault> {
         let (kind, sentence) = match &self.outcome {
-            Outcome::Done | Outcome::Stopped => return None,
+            Outcome::Unknown | Outcome::Done | Outcome::Stopped => return None,
             Outcome::Invalid(sentence) => (PlatformFaultKind::InvalidSpec, sentence),
             Outcome::Refused(sentence) => (PlatformFaultKind::ObjectRefused, sentence),
             Outcome::Foreign(sentence) => (PlatformFaultKind::ForeignCluster, sentence),

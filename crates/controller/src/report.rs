@@ -36,6 +36,18 @@ pub(crate) struct Sources<'a> {
     pub(crate) generation: i64,
 }
 
+impl Sources<'_> {
+    /// Pods whose members do their work and that Kubernetes leads no client to, or not yet: how many are missing.
+    fn pods_not_ready(&self) -> u32 {
+        self.seen.wanted.replicas.saturating_sub(self.ready_pods)
+    }
+
+    /// Whether every member does its work and can be reached by clients.
+    pub(crate) fn healthy(&self) -> bool {
+        self.decision.verdict.standing.healthy && self.pods_not_ready() == 0
+    }
+}
+
 /// What to write and to tell.
 pub(crate) struct Report {
     /// A merge patch of the status.

@@ -8,11 +8,11 @@ use moco_model::guard::DataState;
 use moco_model::register::{Basis, BasisKind};
 use moco_model::report::{ReplicationReport, SemiSyncReport, ThreadState};
 use moco_model::{
-    ClusterId, ClusterUid, Endpoint, Epoch, Guard, MemberId, MemberReport, Membership, Phase,
-    Register, Role, ServerReport, ServerUuid,
+    ClusterId, ClusterUid, Endpoint, Epoch, GtidSet, Guard, MemberId, MemberReport, Membership,
+    Phase, Register, Role, ServerReport, ServerUuid,
 };
 use moco_pki::Namespace;
-use moco_planner::observation::Clustering;
+use moco_planner::observation::{Clustering, Rebuild};
 use moco_planner::{Member, Observation, Seen, Wanted};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -45,6 +45,7 @@ pub(crate) fn head() -> ClusterHead {
 pub(crate) fn register(n: u32) -> Register {
     Register {
         epoch: Epoch(1),
+        revision: 3,
         primary: MemberId(0),
         membership: Membership::first(n),
         initialised: true,
@@ -52,7 +53,11 @@ pub(crate) fn register(n: u32) -> Register {
             kind: BasisKind::Bootstrap,
             decided_at: 0,
             because: "new".to_owned(),
+            must_hold: GtidSet::new(),
         },
+        counted: (0..n).map(|id| (MemberId(id), "i".to_owned())).collect(),
+        switchover: None,
+        handovers: Vec::new(),
     }
 }
 
@@ -126,6 +131,7 @@ fn member(id: u32, report: Seen<MemberReport>) -> Member {
         },
         report,
         label: Some(role),
+        ask: None,
     }
 }
 
@@ -134,12 +140,16 @@ fn guard(id: u32) -> Guard {
         cluster: head().uid,
         member: MemberId(id),
         epoch: Epoch(1),
+        promised: Epoch(1),
+        opened: (id == 0).then_some(Epoch(1)),
         role: None,
         membership: None,
         incarnation: "i".to_owned(),
         data: DataState::Holding,
         boot_id: "b".to_owned(),
         pod_uid: "p".to_owned(),
+        volume_id: "v".to_owned(),
+        watermark: GtidSet::new(),
         server_version: None,
     }
 }
@@ -155,6 +165,7 @@ pub(crate) fn holding(id: u32) -> Member {
         last_error: None,
         received: "".parse().unwrap(),
         lag_ms: 0,
+        silent_ms: 0,
     });
     let server = ServerReport {
         server_uuid: ServerUuid::from_u128(
@@ -186,6 +197,10 @@ pub(crate) fn holding(id: u32) -> Member {
         server: Some(server),
         fault: None,
         mysqld_pid: Some(7),
+        leaving: false,
+        hearing: None,
+        commits: None,
+        evidence: Vec::new(),
     };
     member(id, Seen::Fresh(report))
 }
@@ -221,6 +236,8 @@ pub(crate) fn observation(n: u32) -> Observation {
         wanted: Wanted {
             replicas: n,
             clustering: Clustering::Active,
+            rebuild: Rebuild::Allowed,
+            force: None,
         },
         register: Some(register(n)),
         initialised_before: true,

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
-use moco_api::constants::labels;
 use moco_model::{MemberId, Phase, Register, Role};
 use moco_pass::{Facts, RecordError, World};
 use moco_planner::observation::{PlatformFault, PlatformFaultKind};
@@ -20,11 +19,12 @@ use crate::cluster::ClusterObject;
 use crate::context::Context;
 use crate::reconcile::Reconciled;
 use crate::report::{self, Glimpse, Sources};
-use crate::watch::{ClusterHead, PodView};
+use crate::watch::ClusterHead;
 use moco_model::sentence::with_causes;
 
 mod facts;
 mod platform;
+mod pods;
 #[cfg(test)]
 mod tests;
 
@@ -211,24 +211,6 @@ impl KubeWorld {
         Ok(())
     }
 
-    async fn try_label(&self, member: MemberId, role: Role) -> Result<(), WorldError> {
-        self.may_act()?;
-        let pods = self.context.sights.pods(&self.head.id);
-        let pod = pods.get(&member).ok_or(WorldError::NoPod(member))?;
-        // The uid makes the API server refuse when another pod has taken the place of this one.
-        let patch = json!({
-            "metadata": { "uid": pod.metadata.uid, "labels": { labels::ROLE: role.as_str() } },
-        });
-        let (namespace, name) = (&self.head.id.namespace, self.head.id.pod_name(member));
-        let api: Api<PodView> = Api::namespaced(self.context.client.clone(), namespace);
-        let (params, patch) = (PatchParams::default(), Patch::Merge(&patch));
-        let request = api.patch(&name, &params, &patch);
-        let attempt = Attempt::new("patch", "Pod", namespace, &name);
-        let pod = call(attempt, request).await.map_err(WorldError::Call)?;
-        self.context.sights.put_pod(pod);
-        Ok(())
-    }
-
     /// Writes the status if it says something else than it should, and tells what changed.
     async fn try_report(
         &mut self,
@@ -371,6 +353,10 @@ impl World for KubeWorld {
 
     async fn label(&mut self, member: MemberId, role: Role) -> Result<(), WorldError> {
         self.try_label(member, role).await
+    }
+
+    async fn settle(&mut self, member: MemberId) -> Result<(), WorldError> {
+        self.try_settle(member).await
     }
 
     /// A status that cannot be written is logged and does not stop the pass: the members come first.

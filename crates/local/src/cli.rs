@@ -23,6 +23,12 @@ pub(crate) enum Command {
     Status(Status),
     /// Run SQL, or open a client.
     Sql(Sql),
+    /// Make another member the primary, and wait until it is.
+    Switchover(Switchover),
+    /// Show the last changes of the primary: what happened when, and what proves that nothing was lost.
+    Failovers(Failovers),
+    /// Make another member the primary although it cannot be proven that nothing is lost.
+    Force(Force),
     /// Stop the cluster.
     Down(Down),
     /// The background process of a cluster; started by `up`.
@@ -85,6 +91,36 @@ pub(crate) struct Sql {
     pub(crate) mysql: PathBuf,
     /// What to run; without it a client is opened.
     pub(crate) statement: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Switchover {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The member that shall become primary [default: the one that is best up to date].
+    #[arg(long)]
+    pub(crate) to: Option<u32>,
+    /// Seconds to wait.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Failovers {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The form of the output.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Force {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// The epoch that is to end; without it nothing is done, and what would be lost is told.
+    #[arg(long)]
+    pub(crate) epoch: Option<u64>,
 }
 
 #[derive(Debug, Args)]

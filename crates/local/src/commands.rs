@@ -1,6 +1,7 @@
 //! The verbs.
 
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command as Program, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::manifest::Settings;
 use crate::status::Status;
 use crate::{daemon, members, processes};
 
+mod handover;
 mod up;
 mod wait;
 
@@ -21,6 +23,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Up(arguments) => up::up(cli.dir, &arguments),
         Command::Status(arguments) => status(cli.dir, &arguments),
         Command::Sql(arguments) => sql(cli.dir, &arguments),
+        Command::Switchover(arguments) => handover::switchover(cli.dir, &arguments),
+        Command::Failovers(arguments) => handover::failovers(cli.dir, &arguments),
+        Command::Force(arguments) => handover::force(cli.dir, &arguments),
         Command::Down(arguments) => down(cli.dir, &arguments),
         Command::Run(arguments) => run_daemon(arguments),
     };
@@ -30,9 +35,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the output of a command for people")]
+/// Whoever reads the output may stop reading; that is no failure.
 fn say(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "the errors of a command for people")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use moco_model::Millis;
-use moco_pass::{Pilot, now};
+use moco_pass::{Lines, Pilot, now};
 use moco_wire::{ControllerHandler, CredentialsSource, Notice, NoticeAnswer};
 use rustix::fs::FlockOperation;
 use tokio::net::TcpListener;
@@ -20,7 +20,7 @@ use crate::members;
 use crate::world::LocalWorld;
 
 /// After a step that was taken, its effect is looked for this soon.
-const AFTER_STEP: Millis = 20;
+const AFTER_STEP: Millis = 2;
 /// After a pass that failed.
 const AFTER_FAILURE: Millis = 1_000;
 /// How often changed certificate files are looked for.
@@ -54,7 +54,7 @@ pub(crate) async fn run(home: Home) -> anyhow::Result<()> {
     ));
     let mut terminated = signal(SignalKind::terminate()).context("cannot hear SIGTERM")?;
     let mut hung_up = signal(SignalKind::hangup()).context("cannot hear SIGHUP")?;
-    let mut pilot = Pilot::new(world, credentials);
+    let mut pilot = Pilot::new(world, Lines::new(credentials));
     loop {
         let next = match pilot.pass().await {
             Ok(passed) if passed.acted => now() + AFTER_STEP,

@@ -50,6 +50,11 @@ impl Home {
         self.0.join("status.json")
     }
 
+    /// What people ask.
+    pub(crate) fn requests(&self) -> PathBuf {
+        self.0.join("requests.json")
+    }
+
     /// The background process.
     pub(crate) fn daemon(&self) -> PathBuf {
         self.0.join("daemon.json")

@@ -14,6 +14,7 @@ mod home;
 mod manifest;
 mod members;
 mod processes;
+mod requests;
 mod status;
 mod world;
 

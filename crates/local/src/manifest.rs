@@ -16,10 +16,14 @@ use crate::home::Home;
 /// A manifest that passed validation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manifest {
+    /// As it was read.
+    pub(crate) text: String,
     /// The cluster.
     pub(crate) cluster: TrustedCluster,
     /// The data of the ConfigMap that the cluster names.
     pub(crate) user_options: BTreeMap<String, String>,
+    /// Fields that have no effect, in sentences.
+    pub(crate) without_effect: Vec<String>,
 }
 
 impl Manifest {
@@ -51,6 +55,7 @@ impl Manifest {
             .namespace
             .get_or_insert_with(|| "default".to_owned());
         cluster.metadata.uid = Some(uid.0.clone());
+        let offline = cluster.spec.offline.then(|| OFFLINE.to_owned());
         let cluster = moco_api::validate(&cluster).map_err(|invalid| {
             let sentences: Vec<_> = invalid.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", sentences.join("; "))
@@ -62,12 +67,23 @@ impl Manifest {
             Some(name) => config_map(&of_kind("ConfigMap"), name)?,
             None => BTreeMap::new(),
         };
+        let fields = cluster.not_yet.iter().map(|field| field.sentence.clone());
         Ok(Self {
-            cluster,
+            text: text.to_owned(),
             user_options,
+            without_effect: fields.chain(offline).collect(),
+            cluster,
         })
     }
+
+    /// A short mark of the text: what is seen later carries it, so that nothing old is taken for new.
+    pub(crate) fn mark(&self) -> String {
+        format!("{:08x}", moco_api::names::fnv32a(self.text.as_bytes()))
+    }
 }
+
+/// What `spec.offline` means here.
+const OFFLINE: &str = "spec.offline has no effect on one machine: `moco-local down` stops the cluster and keeps its data";
 
 fn config_map(found: &[&Value], name: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let named = found
@@ -165,6 +181,22 @@ spec:
             missing.contains("ConfigMap options, which is not in the file"),
             "{missing}"
         );
+    }
+
+    #[test]
+    fn fields_that_have_no_effect_are_named() {
+        let without = CLUSTER.replace("  mysqlConfigMapName: options\n", "");
+        assert_eq!(
+            parse(&without).unwrap().without_effect,
+            Vec::<String>::new()
+        );
+        let with = without.replace(
+            "spec:\n  replicas",
+            "spec:\n  offline: true\n  collectors: [x]\n  replicas",
+        );
+        let told = parse(&with).unwrap().without_effect.join("; ");
+        assert!(told.contains("spec.offline has no effect"), "{told}");
+        assert!(told.contains("spec.collectors has no effect"), "{told}");
     }
 
     #[test]

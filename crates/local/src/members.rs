@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use moco_model::MemberId;
-use moco_resources::config::{self, Place, TlsFiles};
+use moco_resources::config::{self, MyCnf, Place, TlsFiles};
 
 use crate::home::{self, Home};
 use crate::manifest::{Manifest, Settings};
@@ -48,7 +48,7 @@ pub(crate) fn ensure(
         home::private_dir(&folder.join(name))?;
     }
     let option_file = folder.join("my.cnf");
-    write_if_changed(&option_file, &my_cnf(home, settings, manifest, member))?;
+    write_if_changed(&option_file, &my_cnf(home, settings, manifest, member).text)?;
     let mut command = Command::new(&settings.moco);
     command
         .args([
@@ -66,7 +66,29 @@ pub(crate) fn ensure(
     processes::start(&mut command, &log, &folder.join("supervise.json")).map(|_| ())
 }
 
-fn my_cnf(home: &Home, settings: &Settings, manifest: &Manifest, member: MemberId) -> String {
+/// Asks members that are neither wanted nor recorded any more to end; their data stays.
+pub(crate) fn dismiss(home: &Home, wanted: &[MemberId]) -> anyhow::Result<()> {
+    for id in home.members() {
+        if !wanted.contains(&id)
+            && let Some(process) = process(home, id)?
+        {
+            process.signal(rustix::process::Signal::TERM)?;
+        }
+    }
+    Ok(())
+}
+
+/// What became of the user's options that mysqld does not get as they were given, in sentences.
+pub(crate) fn options_without_effect(
+    home: &Home,
+    settings: &Settings,
+    manifest: &Manifest,
+) -> Vec<String> {
+    let notes = my_cnf(home, settings, manifest, MemberId(0)).notes;
+    notes.into_iter().map(|note| note.sentence).collect()
+}
+
+fn my_cnf(home: &Home, settings: &Settings, manifest: &Manifest, member: MemberId) -> MyCnf {
     let folder = home.member(member);
     let file = |name: &str| folder.join(name).display().to_string();
     let address = settings.member(member).to_string();
@@ -84,7 +106,7 @@ fn my_cnf(home: &Home, settings: &Settings, manifest: &Manifest, member: MemberI
         bind_address: Some(address.clone()),
         admin_address: address,
     };
-    config::generate(&place, manifest.cluster.pod.size, &manifest.user_options).text
+    config::of_cluster(&place, &manifest.cluster, &manifest.user_options)
 }
 
 /// The administrator's socket. Unix limits the length of its path to 107 bytes, so a deep folder is

@@ -7,7 +7,7 @@ use moco_model::{MemberId, Phase, Role};
 use moco_planner::{Decision, Member, Observation, Seen, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::Settings;
+use crate::manifest::{Manifest, Settings};
 
 /// The cluster as the background process saw it last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ use crate::manifest::Settings;
 pub(crate) struct Status {
     /// NAMESPACE/NAME.
     pub(crate) cluster: String,
+    /// [`Manifest::mark`] of the manifest that this is about.
+    #[serde(default)]
+    pub(crate) manifest: String,
     /// How it is.
     pub(crate) verdict: Verdict,
     /// The number of the decision in force, 0 before the first.
@@ -54,14 +57,20 @@ pub(crate) struct MemberLine {
 }
 
 impl Status {
-    /// What was seen and decided.
-    pub(crate) fn of(settings: &Settings, seen: &Observation, decision: &Decision) -> Self {
+    /// What was seen and decided about the cluster of a manifest.
+    pub(crate) fn of(
+        settings: &Settings,
+        manifest: &Manifest,
+        seen: &Observation,
+        decision: &Decision,
+    ) -> Self {
         let register = seen.register.as_ref();
         let primary = register.map(|register| register.primary);
         let line = |(id, member): (&MemberId, &Member)| member_line(*id, member, primary);
         let acks = seen.primary().and_then(|(_, primary)| primary.server());
         Self {
             cluster: seen.cluster.to_string(),
+            manifest: manifest.mark(),
             verdict: decision.verdict.clone(),
             epoch: register.map_or(0, |register| register.epoch.0),
             acknowledgements: acks.map_or(0, |server| server.semi_sync.wait_for),

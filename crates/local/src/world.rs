@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use moco_model::{Endpoint, MemberId, Register, Role};
 use moco_pass::{Facts, MemberFacts, RecordError, World};
-use moco_planner::observation::{Clustering, PlatformFault, PlatformFaultKind};
+use moco_planner::observation::{Clustering, PlatformFault, PlatformFaultKind, Rebuild};
 use moco_planner::plan::Expect;
 use moco_planner::{Decision, Observation, Wanted};
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use crate::fronts::Targets;
 use crate::home::{self, Home};
 use crate::manifest::{Manifest, Settings};
 use crate::members;
+use crate::requests::{Requests, Switchover};
 use crate::status::Status;
 
 /// A file or a process of the cluster's could not be used.
@@ -36,6 +37,8 @@ pub(crate) struct LocalWorld {
     labels: BTreeMap<MemberId, Role>,
     targets: watch::Sender<Targets>,
     shown: Option<Status>,
+    /// The switchover that was asked for when this pass began.
+    asked: Option<Switchover>,
 }
 
 impl LocalWorld {
@@ -53,6 +56,7 @@ impl LocalWorld {
             labels: BTreeMap::new(),
             targets,
             shown: None,
+            asked: None,
         })
     }
 
@@ -76,7 +80,12 @@ impl LocalWorld {
     }
 
     /// Makes the member's files and starts its processes, if they do not run.
-    fn member(&self, id: MemberId) -> (MemberFacts, Option<PlatformFault>) {
+    fn member(
+        &self,
+        id: MemberId,
+        register: Option<&Register>,
+        requests: &Requests,
+    ) -> (MemberFacts, Option<PlatformFault>) {
         let started = members::ensure(&self.home, &self.settings, &self.manifest, id);
         let agent = match &started {
             Ok(()) => Ok(members::agent_address(&self.settings, id).to_string()),
@@ -87,6 +96,7 @@ impl LocalWorld {
             member: Some(id),
             sentence: format!("member {id} cannot be started: {error:#}"),
         });
+        let primary = register.map(|register| register.primary);
         let host = self.settings.member(id).to_string();
         let endpoint = Endpoint {
             member: id,
@@ -98,6 +108,7 @@ impl LocalWorld {
                 endpoint,
                 agent,
                 label: self.labels.get(&id).copied(),
+                ask: requests.ask(id, primary),
             },
             fault,
         )
@@ -139,12 +150,15 @@ impl World for LocalWorld {
         let recorded = register
             .iter()
             .flat_map(|register| register.membership.all());
+        let requests = Requests::read(&self.home)?;
+        self.asked = requests.switchover;
         let mut ids: Vec<_> = (0..replicas).map(MemberId).chain(recorded).collect();
         ids.sort_unstable();
         ids.dedup();
+        members::dismiss(&self.home, &ids)?;
         let mut found = BTreeMap::new();
         for id in ids {
-            let (member, fault) = self.member(id);
+            let (member, fault) = self.member(id, register.as_ref(), &requests);
             platform.extend(fault);
             found.insert(id, member);
         }
@@ -160,6 +174,8 @@ impl World for LocalWorld {
             wanted: Wanted {
                 replicas,
                 clustering,
+                rebuild: Rebuild::Allowed,
+                force: requests.force,
             },
             register,
             initialised_before: false,
@@ -192,6 +208,16 @@ impl World for LocalWorld {
         Ok(())
     }
 
+    async fn settle(&mut self, _: MemberId) -> Result<(), LocalError> {
+        let mut requests = Requests::read(&self.home)?;
+        // What was asked after the pass had begun is not answered by it.
+        if requests.switchover.is_none() || requests.switchover != self.asked {
+            return Ok(());
+        }
+        requests.switchover = None;
+        Ok(requests.write(&self.home)?)
+    }
+
     async fn report(&mut self, seen: &Observation, decision: &Decision) -> Result<(), LocalError> {
         let targets = self.targets(seen);
         self.targets.send_if_modified(|shown| {
@@ -201,7 +227,7 @@ impl World for LocalWorld {
             }
             changed
         });
-        let status = Status::of(&self.settings, seen, decision);
+        let status = Status::of(&self.settings, &self.manifest, seen, decision);
         if self.shown.as_ref() != Some(&status) {
             home::write_json(&self.home.status(), &status)?;
             self.shown = Some(status);
@@ -213,13 +239,14 @@ impl World for LocalWorld {
 #[cfg(test)]
 mod tests {
     use moco_model::register::{Basis, BasisKind};
-    use moco_model::{ClusterUid, Epoch, Membership};
+    use moco_model::{ClusterUid, Epoch, GtidSet, Membership};
 
     use super::*;
 
     fn register(epoch: u64) -> Register {
         Register {
             epoch: Epoch(epoch),
+            revision: epoch,
             primary: MemberId(0),
             membership: Membership::first(3),
             initialised: false,
@@ -227,7 +254,11 @@ mod tests {
                 kind: BasisKind::Bootstrap,
                 decided_at: 0,
                 because: String::new(),
+                must_hold: GtidSet::new(),
             },
+            counted: BTreeMap::new(),
+            switchover: None,
+            handovers: vec![],
         }
     }
 

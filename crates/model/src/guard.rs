@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::Epoch;
+use crate::gtid::GtidSet;
 use crate::ids::{ClusterUid, MemberId};
 use crate::register::Membership;
 use crate::role::Role;
@@ -17,13 +18,23 @@ pub struct Guard {
     pub cluster: ClusterUid,
     /// The member this volume belongs to.
     pub member: MemberId,
-    /// The highest epoch this member has ever been told; commands of lower ones are refused.
+    /// The highest decision this member has ever been told.
     pub epoch: Epoch,
+    /// The highest epoch this member has ever promised: orders that carry a lower promise are
+    /// refused. At least `epoch`.
+    #[serde(default)]
+    pub promised: Epoch,
+    /// The epoch in which it was last opened for writing, until it becomes a replica again. The end
+    /// of its binary log may hold what nobody acknowledged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Epoch>,
     /// The role it was last given.
     pub role: Option<Role>,
     /// The membership it was last told.
     pub membership: Option<Membership>,
-    /// Drawn when the data directory was initialised or cloned; another one means other data.
+    /// Drawn anew whenever it is uncertain that the member still holds all it ever acknowledged: its
+    /// data was initialised, cloned or cut, the guard was lost, the volume, the pod or the running
+    /// kernel is another one, or the data went backwards.
     pub incarnation: String,
     /// How far the making of the data directory got.
     pub data: DataState,
@@ -31,6 +42,12 @@ pub struct Guard {
     pub boot_id: String,
     /// The pod (or process group) that last held the volume.
     pub pod_uid: String,
+    /// The volume, as the kernel names its file system.
+    #[serde(default)]
+    pub volume_id: String,
+    /// What the member held, received or executed, when the guard was last written.
+    #[serde(default)]
+    pub watermark: GtidSet,
     /// The version of mysqld that last opened the data.
     pub server_version: Option<ServerVersion>,
 }

@@ -3,6 +3,8 @@
 //! A commit that waited for W receivers survives when the one who promotes has silenced R of the
 //! other N − 1 members and W + R > N − 1: then at least one silenced member holds it.
 
+use std::collections::BTreeSet;
+
 use crate::ids::MemberId;
 use crate::register::Membership;
 
@@ -19,9 +21,7 @@ pub const fn promises(n: u32) -> u32 {
 /// Acknowledgements that a commit waits for under `membership`: while the number of members
 /// changes, the larger of the two rules.
 pub fn acks_under(membership: &Membership) -> u32 {
-    let size = |members: &std::collections::BTreeSet<MemberId>| {
-        u32::try_from(members.len()).unwrap_or(u32::MAX)
-    };
+    let size = |members: &BTreeSet<MemberId>| u32::try_from(members.len()).unwrap_or(u32::MAX);
     let new = acks(size(&membership.members));
     membership
         .old
@@ -29,9 +29,43 @@ pub fn acks_under(membership: &Membership) -> u32 {
         .map_or(new, |old| new.max(acks(size(old))))
 }
 
+/// Whether the promises of `promised` suffice for a failover away from `primary`: R of the
+/// followers, and while the number of members changes R of the followers under each of the two
+/// memberships, since a commit may have been acknowledged under either.
+pub fn suffices(membership: &Membership, primary: MemberId, promised: &BTreeSet<MemberId>) -> bool {
+    let under = |members: &BTreeSet<MemberId>| {
+        let followers = members.iter().filter(|id| **id != primary);
+        let given = followers.filter(|id| promised.contains(id)).count();
+        let size = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        u32::try_from(given).is_ok_and(|given| given >= promises(size))
+    };
+    under(&membership.members) && membership.old.as_ref().is_none_or(under)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn while_members_change_promises_are_needed_under_both_memberships() {
+        let ids = |n| (0..n).map(MemberId).collect::<BTreeSet<_>>();
+        let set = |list: &[u32]| list.iter().copied().map(MemberId).collect::<BTreeSet<_>>();
+        let three = Membership::first(3);
+        assert!(suffices(&three, MemberId(0), &set(&[1, 2])));
+        assert!(
+            !suffices(&three, MemberId(0), &set(&[0, 1])),
+            "the primary's own does not count"
+        );
+        assert!(!suffices(&Membership::first(1), MemberId(0), &set(&[])));
+        let growing = Membership {
+            members: ids(5),
+            old: Some(ids(3)),
+            version: 2,
+        };
+        // One acknowledgement of member 1 under the old rule, promises of 2, 3 and 4: they do not meet.
+        assert!(!suffices(&growing, MemberId(0), &set(&[2, 3, 4])));
+        assert!(suffices(&growing, MemberId(0), &set(&[1, 2, 3])));
+    }
 
     #[test]
     fn any_w_acks_and_r_promises_meet() {

@@ -29,6 +29,65 @@ pub struct MemberReport {
     pub fault: Option<Fault>,
     /// The process id of mysqld, inside its container, while it runs.
     pub mysqld_pid: Option<u32>,
+    /// The container was asked to end; it waits until another member is primary, but not for long.
+    pub leaving: bool,
+    /// On a replica: what its agent hears of the agent of the member that it follows.
+    pub hearing: Option<Hearing>,
+    /// On an open primary: how its own commits go.
+    pub commits: Option<CommitProbe>,
+    /// What was cut off or given up here, the newest last; at most [`EVIDENCE_MAX`].
+    pub evidence: Vec<Evidence>,
+}
+
+/// Entries of [`MemberReport::evidence`] at most.
+pub const EVIDENCE_MAX: usize = 8;
+
+/// What an agent hears of another member's agent, by heartbeats over a connection of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hearing {
+    /// The other member.
+    pub member: MemberId,
+    /// Milliseconds since it last answered.
+    pub silent_ms: u64,
+    /// Its end of the connection was closed, and new ones are refused: nobody is there.
+    pub refused: bool,
+}
+
+/// How commits of an open primary go, by the heartbeat transaction of its agent, which takes the
+/// same way as every client's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitProbe {
+    /// Milliseconds that the oldest unfinished heartbeat transaction has been under way; 0 when none is.
+    pub waiting_ms: u64,
+    /// Why the last one failed, if it did.
+    pub error: Option<CommitFailure>,
+}
+
+/// Why a heartbeat transaction failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CommitFailure {
+    /// There is no room on the volume.
+    DiskFull,
+    /// mysqld answered with another error, or the connection broke.
+    Other,
+}
+
+/// Transactions that were cut off the end of a binary log or given up with a member's data. They
+/// were never acknowledged, or never part of the cluster's history; their bytes are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// When, by the member's clock.
+    pub at: crate::Millis,
+    /// The decision that made it necessary.
+    pub epoch: crate::Epoch,
+    /// Which transactions.
+    pub transactions: GtidSet,
+    /// Where the bytes are, below the member's volume; none when there was no binary log to keep.
+    pub file: Option<String>,
 }
 
 /// What a member is doing.
@@ -103,6 +162,8 @@ pub enum FaultCode {
     LoginFailed,
     /// The clone from the donor failed.
     CloneFailed,
+    /// Something that runs kept the primary from being closed for a switchover; it stayed open.
+    CloseHeldUp,
     /// Another statement of a command failed.
     CommandFailed,
 }
@@ -150,6 +211,9 @@ pub struct ReplicationReport {
     pub received: GtidSet,
     /// Age of the oldest received transaction that is not applied; 0 when all are.
     pub lag_ms: u64,
+    /// Milliseconds since the receiver last got something from its source, a heartbeat at least; 0
+    /// while a transaction is coming in.
+    pub silent_ms: u64,
 }
 
 /// State of a replication thread.
@@ -184,6 +248,8 @@ pub struct SemiSyncReport {
     pub waiting: u32,
     /// `Rpl_semi_sync_source_no_tx`: commits that were not acknowledged.
     pub unacknowledged: u64,
+    /// `Rpl_semi_sync_source_no_times`: how often waiting was switched off.
+    pub switched_off: u64,
     /// `@@rpl_semi_sync_replica_enabled`: this server asks to acknowledge when it connects.
     pub replica_enabled: bool,
     /// `Rpl_semi_sync_replica_status`: it does acknowledge.

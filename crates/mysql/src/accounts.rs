@@ -6,9 +6,10 @@
 
 use moco_model::{Account, Passwords};
 
-use crate::connect::Server;
 use crate::error::Error;
+use crate::heartbeat;
 use crate::literal::text;
+use crate::session::Session;
 
 /// What an account is given.
 struct Rights {
@@ -20,8 +21,8 @@ struct Rights {
     privileges: &'static str,
     /// Whether it may pass them on.
     grant_option: bool,
-    /// Privileges taken back on the schema `mysql`.
-    revoked_on_mysql: Option<&'static str>,
+    /// Privileges taken back on a schema, which the second names.
+    revoked: &'static [(&'static str, &'static str)],
 }
 
 impl Rights {
@@ -31,7 +32,7 @@ impl Rights {
             require,
             privileges,
             grant_option: false,
-            revoked_on_mysql: None,
+            revoked: &[],
         }
     }
 }
@@ -75,18 +76,31 @@ fn rights(account: Account) -> Rights {
             "BACKUP_ADMIN, EVENT, RELOAD, REPLICATION CLIENT, REPLICATION SLAVE, SELECT, \
              SERVICE_CONNECTION_ADMIN, SHOW VIEW, SYSTEM_USER, TRIGGER",
         ),
-        Account::Readonly => Rights::new(
-            ANYWHERE,
-            NO_TLS,
-            "PROCESS, REPLICATION CLIENT, REPLICATION SLAVE, SELECT, SHOW DATABASES, SHOW VIEW",
-        ),
+        Account::Readonly => Rights {
+            revoked: &[("SELECT, SHOW VIEW", heartbeat::SCHEMA)],
+            ..Rights::new(
+                ANYWHERE,
+                NO_TLS,
+                "PROCESS, REPLICATION CLIENT, REPLICATION SLAVE, SELECT, SHOW DATABASES, \
+                 SHOW VIEW",
+            )
+        },
         Account::Writable => Rights {
             grant_option: true,
-            revoked_on_mysql: Some(
-                "ALTER, ALTER ROUTINE, CREATE, CREATE ROUTINE, CREATE TEMPORARY TABLES, \
-                 CREATE VIEW, DELETE, DROP, EVENT, EXECUTE, INDEX, INSERT, LOCK TABLES, \
-                 REFERENCES, TRIGGER, UPDATE",
-            ),
+            revoked: &[
+                (
+                    "ALTER, ALTER ROUTINE, CREATE, CREATE ROUTINE, CREATE TEMPORARY TABLES, \
+                     CREATE VIEW, DELETE, DROP, EVENT, EXECUTE, INDEX, INSERT, LOCK TABLES, \
+                     REFERENCES, TRIGGER, UPDATE",
+                    "mysql",
+                ),
+                (
+                    "ALTER, ALTER ROUTINE, CREATE, CREATE ROUTINE, CREATE TEMPORARY TABLES, \
+                     CREATE VIEW, DELETE, DROP, EVENT, EXECUTE, INDEX, INSERT, LOCK TABLES, \
+                     REFERENCES, SELECT, SHOW VIEW, TRIGGER, UPDATE",
+                    heartbeat::SCHEMA,
+                ),
+            ],
             ..Rights::new(
                 ANYWHERE,
                 NO_TLS,
@@ -110,7 +124,7 @@ fn name(account: Account, rights: &Rights) -> String {
 ///
 /// Each account is made before its password is set, so the function can run again over accounts
 /// that exist.
-pub(crate) async fn ensure(server: &mut Server, passwords: &Passwords) -> Result<(), Error> {
+pub(crate) async fn ensure<S: Session>(server: &mut S, passwords: &Passwords) -> Result<(), Error> {
     for account in Account::ALL {
         let rights = rights(account);
         let name = name(account, &rights);
@@ -143,7 +157,7 @@ pub(crate) async fn ensure(server: &mut Server, passwords: &Passwords) -> Result
     Ok(())
 }
 
-async fn grant(server: &mut Server, name: &str, rights: &Rights) -> Result<(), Error> {
+async fn grant<S: Session>(server: &mut S, name: &str, rights: &Rights) -> Result<(), Error> {
     let option = if rights.grant_option {
         " WITH GRANT OPTION"
     } else {
@@ -151,11 +165,9 @@ async fn grant(server: &mut Server, name: &str, rights: &Rights) -> Result<(), E
     };
     let grant = format!("GRANT {} ON *.* TO {name}{option}", rights.privileges);
     server.run("grant an account's privileges", grant).await?;
-    if let Some(revoked) = rights.revoked_on_mysql {
-        let revoke = format!("REVOKE IF EXISTS {revoked} ON mysql.* FROM {name}");
-        server
-            .run("keep an account off the system schema", revoke)
-            .await?;
+    for (revoked, schema) in rights.revoked {
+        let revoke = format!("REVOKE IF EXISTS {revoked} ON {schema}.* FROM {name}");
+        server.run("keep an account off a schema", revoke).await?;
     }
     Ok(())
 }

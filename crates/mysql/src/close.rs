@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::connect::{Server, whole_seconds};
+use crate::connect::whole_seconds;
 use crate::error::Error;
+use crate::session::Session;
 
 /// Why a server was not closed.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ const LOCK_WAIT_TIMEOUT: u16 = 1205;
 /// as it was. Open transactions cannot commit any more; running events are not started again.
 ///
 /// `within` must be shorter than the connection's own limit, or the connection is lost by it.
-pub async fn close(server: &mut Server, within: Duration) -> Result<(), CloseError> {
+pub async fn close<S: Session>(server: &mut S, within: Duration) -> Result<(), CloseError> {
     wait_for_locks(server, within).await?;
     let closed = server
         .run("stop writes", "SET GLOBAL super_read_only = ON")
@@ -53,7 +54,7 @@ pub async fn close(server: &mut Server, within: Duration) -> Result<(), CloseErr
     Ok(())
 }
 
-async fn wait_for_locks(server: &mut Server, within: Duration) -> Result<(), Error> {
+async fn wait_for_locks<S: Session>(server: &mut S, within: Duration) -> Result<(), Error> {
     let sql = format!("SET SESSION lock_wait_timeout = {}", whole_seconds(within));
     server.run("bound the wait for locks", sql).await
 }

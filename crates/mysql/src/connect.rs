@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use moco_model::{Account, Password};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder};
+use mysql_async::{Conn, OptsBuilder, Value};
 use tokio::time::timeout;
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
 use crate::error::Error;
 use crate::record::Record;
+use crate::session::Session;
 
 /// Where mysqld listens and who logs in.
 #[derive(Clone, Debug)]
@@ -102,16 +103,6 @@ impl Server {
         self.id
     }
 
-    /// Whether a statement can still be sent; false after a timeout, a break or a cancellation.
-    pub const fn is_usable(&self) -> bool {
-        self.conn.is_some()
-    }
-
-    /// How long each statement may take.
-    pub const fn limit(&self) -> Duration {
-        self.limit
-    }
-
     /// Ends the statement and the connection with this number. An unknown number is no error: the
     /// connection is gone, as wanted.
     pub async fn kill(&mut self, id: u32) -> Result<(), Error> {
@@ -120,27 +111,6 @@ impl Server {
             Err(error) if error.code() == Some(NO_SUCH_THREAD) => Ok(()),
             other => other,
         }
-    }
-
-    /// Runs a statement without passwords in it.
-    pub(crate) async fn run(
-        &mut self,
-        attempted: &'static str,
-        sql: impl Into<String>,
-    ) -> Result<(), Error> {
-        self.run_with(attempted, sql.into(), &[], Some(self.limit))
-            .await
-    }
-
-    /// Runs a statement that holds `secrets`.
-    pub(crate) async fn run_secret(
-        &mut self,
-        attempted: &'static str,
-        sql: String,
-        secrets: &[&Password],
-    ) -> Result<(), Error> {
-        self.run_with(attempted, sql, secrets, Some(self.limit))
-            .await
     }
 
     /// Runs a statement that takes as long as it takes.
@@ -175,37 +145,6 @@ impl Server {
         self.keep(conn, answer, attempted, secrets)
     }
 
-    /// All rows of an answer.
-    pub(crate) async fn rows(
-        &mut self,
-        attempted: &'static str,
-        sql: impl Into<String>,
-    ) -> Result<Vec<Record>, Error> {
-        let mut conn = self.take(attempted)?;
-        let question = conn
-            .query::<mysql_async::Row, String>(sql.into())
-            .with_subscriber(NoSubscriber::default());
-        let answer = timeout(self.limit, question)
-            .await
-            .map_err(|_| self.timed_out(attempted))?;
-        let rows = self.keep(conn, answer, attempted, &[])?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Record::new(attempted, row))
-            .collect())
-    }
-
-    /// The one row of an answer that must have one.
-    pub(crate) async fn row(
-        &mut self,
-        attempted: &'static str,
-        sql: impl Into<String>,
-    ) -> Result<Record, Error> {
-        let mut rows = self.rows(attempted, sql).await?;
-        rows.pop()
-            .ok_or_else(|| Error::malformed(attempted, "mysqld's answer is empty".to_owned()))
-    }
-
     fn take(&mut self, attempted: &'static str) -> Result<Conn, Error> {
         self.conn.take().ok_or(Error::GivenUp { attempted })
     }
@@ -231,6 +170,77 @@ impl Server {
             limit: self.limit,
         }
     }
+}
+
+impl Session for Server {
+    async fn run(
+        &mut self,
+        attempted: &'static str,
+        sql: impl Into<String> + Send,
+    ) -> Result<(), Error> {
+        self.run_with(attempted, sql.into(), &[], Some(self.limit))
+            .await
+    }
+
+    async fn run_secret(
+        &mut self,
+        attempted: &'static str,
+        sql: String,
+        secrets: &[&Password],
+    ) -> Result<(), Error> {
+        self.run_with(attempted, sql, secrets, Some(self.limit))
+            .await
+    }
+
+    async fn rows(
+        &mut self,
+        attempted: &'static str,
+        sql: impl Into<String> + Send,
+    ) -> Result<Vec<Record>, Error> {
+        let mut conn = self.take(attempted)?;
+        let question = conn
+            .query::<mysql_async::Row, String>(sql.into())
+            .with_subscriber(NoSubscriber::default());
+        let answer = timeout(self.limit, question)
+            .await
+            .map_err(|_| self.timed_out(attempted))?;
+        let rows = self.keep(conn, answer, attempted, &[])?;
+        rows.into_iter()
+            .map(|row| as_text(attempted, row))
+            .collect()
+    }
+
+    fn is_usable(&self) -> bool {
+        self.conn.is_some()
+    }
+
+    fn limit(&self) -> Duration {
+        self.limit
+    }
+}
+
+/// A row of the text protocol, in which every value is text or `NULL`. What is no UTF-8, as a name
+/// in some message may be, must not hide the rest of an answer.
+fn as_text(attempted: &'static str, row: mysql_async::Row) -> Result<Record, Error> {
+    let names: Vec<String> = row
+        .columns_ref()
+        .iter()
+        .map(|column| column.name_str().into_owned())
+        .collect();
+    let values = row.unwrap().into_iter().map(|value| match value {
+        Value::NULL => Ok(None),
+        Value::Bytes(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        _ => Err(Error::malformed(
+            attempted,
+            "the answer is not of the text protocol".to_owned(),
+        )),
+    });
+    let columns = names
+        .into_iter()
+        .zip(values)
+        .map(|(name, value)| Ok((name, value?)))
+        .collect::<Result<_, Error>>()?;
+    Ok(Record::of(attempted, columns))
 }
 
 impl std::fmt::Debug for Server {

@@ -165,7 +165,8 @@ impl Error {
         }
     }
 
-    pub(crate) const fn malformed(attempted: &'static str, because: String) -> Self {
+    /// An answer that MOCO does not understand.
+    pub const fn malformed(attempted: &'static str, because: String) -> Self {
         Self::Malformed { attempted, because }
     }
 }

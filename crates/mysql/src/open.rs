@@ -2,12 +2,11 @@
 
 use moco_model::GtidSet;
 
-use crate::connect::Server;
 use crate::error::Error;
-use crate::replication::{self, channel_and_unapplied};
+use crate::replication;
 use crate::semisync::{self, SemiSyncError};
+use crate::session::Session;
 use crate::shutdown;
-use crate::status::Channel;
 
 /// Why a server was not opened for writing. It is closed as before.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +36,14 @@ impl From<Error> for OpenError {
 /// cluster of one).
 ///
 /// The channel is dropped first, and only when everything it received is executed. Semi-sync is in
-/// force before the first client can write. Asking again on an open server changes nothing but
-/// `acks`.
-pub async fn open(server: &mut Server, acks: u32) -> Result<(), OpenError> {
-    if Channel::read(server).await?.is_some() {
-        drop_drained_channel(server).await?;
+/// force before the first client can write. On a server that [`crate::promote`] made primary only the
+/// opening is left; asking again on an open server changes nothing but `acks`.
+pub async fn open<S: Session>(server: &mut S, acks: u32) -> Result<(), OpenError> {
+    if let Some(unapplied) = replication::stop_and_tell_unapplied(server).await? {
+        if !unapplied.is_empty() {
+            return Err(OpenError::NotDrained { unapplied });
+        }
+        replication::drop_drained_channel(server).await?;
     }
     semisync::set_source(server, acks)
         .await
@@ -55,22 +57,6 @@ pub async fn open(server: &mut Server, acks: u32) -> Result<(), OpenError> {
     shutdown::let_clients_in(server).await?;
     server
         .run("run events", "SET GLOBAL event_scheduler = ON")
-        .await?;
-    Ok(())
-}
-
-async fn drop_drained_channel(server: &mut Server) -> Result<(), OpenError> {
-    // With the receiver stopped the received set stands still.
-    replication::stop_receiver(server).await?;
-    let (_, unapplied) = channel_and_unapplied(server).await?;
-    if !unapplied.is_empty() {
-        return Err(OpenError::NotDrained { unapplied });
-    }
-    server
-        .run("stop the channel", "STOP REPLICA FOR CHANNEL ''")
-        .await?;
-    server
-        .run("drop the channel", "RESET REPLICA ALL FOR CHANNEL ''")
         .await?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use moco_model::Passwords;
 
 use crate::accounts;
-use crate::connect::Server;
 use crate::error::Error;
+use crate::session::Session;
 
 /// Makes every account of MOCO exist on this server with its password and privileges, without
 /// writing to the binary log. For a member whose data is a clone: its accounts are the donor's.
@@ -17,7 +17,7 @@ use crate::error::Error;
 ///
 /// The statement that failed. `super_read_only` is on again, unless the connection was lost: then the
 /// caller closes the server ([`crate::close`]) before it goes on.
-pub async fn settle(server: &mut Server, passwords: &Passwords) -> Result<(), Error> {
+pub async fn settle<S: Session>(server: &mut S, passwords: &Passwords) -> Result<(), Error> {
     let was_closed: bool = server
         .row(
             "read whether the server is closed",
@@ -38,8 +38,8 @@ pub async fn settle(server: &mut Server, passwords: &Passwords) -> Result<(), Er
     settled.and(logged)
 }
 
-async fn under_unlocked_tables(
-    server: &mut Server,
+async fn under_unlocked_tables<S: Session>(
+    server: &mut S,
     passwords: &Passwords,
     was_closed: bool,
 ) -> Result<(), Error> {

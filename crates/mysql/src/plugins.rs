@@ -1,7 +1,7 @@
 //! The plugins that MOCO needs and that my.cnf loads.
 
-use crate::connect::Server;
 use crate::error::Error;
+use crate::session::Session;
 
 /// The plugins, by the names that `plugin-load-add` gives them.
 pub const NEEDED: [&str; 3] = ["rpl_semi_sync_source", "rpl_semi_sync_replica", "clone"];
@@ -18,7 +18,7 @@ pub enum PluginsError {
 }
 
 /// Checks that all of [`NEEDED`] are active.
-pub async fn check(server: &mut Server) -> Result<(), PluginsError> {
+pub async fn check<S: Session>(server: &mut S) -> Result<(), PluginsError> {
     let rows = server
         .rows(
             "list the plugins",

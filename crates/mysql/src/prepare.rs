@@ -9,6 +9,7 @@ use crate::accounts;
 use crate::connect::{Login, Server};
 use crate::error::Error;
 use crate::plugins::{self, PluginsError};
+use crate::session::Session;
 use crate::timezone;
 
 /// Why an empty server could not be set up.

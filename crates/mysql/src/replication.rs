@@ -11,10 +11,10 @@ use moco_model::command::Acknowledge;
 use moco_model::report::ThreadState;
 use moco_model::{GtidSet, Password};
 
-use crate::connect::Server;
 use crate::error::Error;
 use crate::literal::text;
 use crate::semisync::{self, SemiSyncError};
+use crate::session::Session;
 use crate::status::{ApplierSettings, Channel, ReceiverSettings};
 
 /// Whom to follow, and how to get in there. TLS with verification of the server's name, always.
@@ -104,8 +104,8 @@ impl From<Error> for FollowError {
 /// restarted when that changes.
 ///
 /// It can be asked again at any time; a call that was cut off is finished by the next one.
-pub async fn follow(
-    server: &mut Server,
+pub async fn follow<S: Session>(
+    server: &mut S,
     source: &Source,
     acknowledge: Acknowledge,
 ) -> Result<Followed, FollowError> {
@@ -145,19 +145,50 @@ pub async fn follow(
 
 /// Stops the receiver, whatever its state, and lets the applier finish. From then on this server
 /// acknowledges nothing more. Does nothing without a channel.
-pub async fn stop_receiver(server: &mut Server) -> Result<(), Error> {
+pub async fn stop_receiver<S: Session>(server: &mut S) -> Result<(), Error> {
+    if stop_receiver_only(server).await? {
+        start_applier(server).await?;
+    }
+    Ok(())
+}
+
+/// The same, and leaves the applier as it is. Tells whether there is a channel.
+pub(crate) async fn stop_receiver_only<S: Session>(server: &mut S) -> Result<bool, Error> {
     if Channel::read(server).await?.is_none() {
-        return Ok(());
+        return Ok(false);
     }
     server
         .run("stop the receiver", "STOP REPLICA IO_THREAD FOR CHANNEL ''")
         .await?;
-    start_applier(server).await
+    Ok(true)
+}
+
+/// Stops the receiver, so that the received set stands still, and tells what of it is not executed;
+/// none without a channel.
+pub(crate) async fn stop_and_tell_unapplied<S: Session>(
+    server: &mut S,
+) -> Result<Option<GtidSet>, Error> {
+    if !stop_receiver_only(server).await? {
+        return Ok(None);
+    }
+    start_applier(server).await?;
+    let (_, unapplied) = channel_and_unapplied(server).await?;
+    Ok(Some(unapplied))
+}
+
+/// Drops the channel, of which [`stop_and_tell_unapplied`] has told that nothing is left to execute.
+pub(crate) async fn drop_drained_channel<S: Session>(server: &mut S) -> Result<(), Error> {
+    server
+        .run("stop the channel", "STOP REPLICA FOR CHANNEL ''")
+        .await?;
+    server
+        .run("drop the channel", "RESET REPLICA ALL FOR CHANNEL ''")
+        .await
 }
 
 /// Drops the channel of a member whose data is a fresh clone: it is the donor's channel, copied,
 /// and there are no relay logs to it.
-pub async fn drop_cloned_channel(server: &mut Server) -> Result<(), Error> {
+pub async fn drop_cloned_channel<S: Session>(server: &mut S) -> Result<(), Error> {
     server
         .run("stop the cloned channel", "STOP REPLICA")
         .await?;
@@ -170,8 +201,9 @@ const CONNECT_RETRY_SECS: u64 = 1;
 /// Attempts to reach the source: about thirty years of them. The agent decides, not the counter.
 const RETRY_COUNT: u64 = 1_000_000_000;
 const TLS_VERSIONS: &str = "TLSv1.2,TLSv1.3";
-/// Seconds between heartbeats, as mysqld shows them; a few fit into `replica_net_timeout`.
-const HEARTBEAT_SECS: &str = "0.500";
+/// Seconds between heartbeats of an idle source, as mysqld shows them. A source that is silent for a
+/// second has missed three, and many fit into `replica_net_timeout`.
+const HEARTBEAT_SECS: &str = "0.250";
 
 const APPLIER_SETTINGS: &str = "SOURCE_AUTO_POSITION = 1, GTID_ONLY = 1, REQUIRE_ROW_FORMAT = 1";
 const WANTED_OF_APPLIER: ApplierSettings = ApplierSettings {
@@ -225,8 +257,8 @@ fn change(settings: &ReceiverSettings, more: &[&str]) -> String {
 }
 
 /// Points the receiver elsewhere under the running applier, so that the relay logs stay.
-async fn repoint(
-    server: &mut Server,
+async fn repoint<S: Session>(
+    server: &mut S,
     source: &Source,
     before: &Channel,
 ) -> Result<(), FollowError> {
@@ -259,7 +291,7 @@ async fn repoint(
 }
 
 /// Makes a channel anew that somebody else made with other settings, once nothing is lost by it.
-async fn rebuild(server: &mut Server, source: &Source) -> Result<(), FollowError> {
+async fn rebuild<S: Session>(server: &mut S, source: &Source) -> Result<(), FollowError> {
     stop_receiver(server).await?;
     let (channel, unapplied) = channel_and_unapplied(server).await?;
     if !unapplied.is_empty() {
@@ -282,8 +314,8 @@ async fn rebuild(server: &mut Server, source: &Source) -> Result<(), FollowError
     Ok(())
 }
 
-async fn start_what_is_stopped(
-    server: &mut Server,
+async fn start_what_is_stopped<S: Session>(
+    server: &mut S,
     source: &Source,
     acknowledge: Acknowledge,
     channel: &Channel,
@@ -316,13 +348,13 @@ async fn start_what_is_stopped(
 /// The source refused the receiver's account or password.
 const ACCESS_DENIED: u16 = 1045;
 
-async fn start_applier(server: &mut Server) -> Result<(), Error> {
+pub(crate) async fn start_applier<S: Session>(server: &mut S) -> Result<(), Error> {
     let sql = "START REPLICA SQL_THREAD FOR CHANNEL ''";
     server.run("start the applier", sql).await
 }
 
 /// Starts the receiver with its account, which mysqld keeps in memory until the receiver stops.
-async fn start_receiver(server: &mut Server, source: &Source) -> Result<(), Error> {
+async fn start_receiver<S: Session>(server: &mut S, source: &Source) -> Result<(), Error> {
     let sql = format!(
         "START REPLICA IO_THREAD USER = {} PASSWORD = {} FOR CHANNEL ''",
         text(&source.user),
@@ -334,9 +366,7 @@ async fn start_receiver(server: &mut Server, source: &Source) -> Result<(), Erro
 }
 
 /// The channel, and what it received and did not execute.
-pub(crate) async fn channel_and_unapplied(
-    server: &mut Server,
-) -> Result<(Channel, GtidSet), Error> {
+async fn channel_and_unapplied<S: Session>(server: &mut S) -> Result<(Channel, GtidSet), Error> {
     let channel = Channel::read(server).await?.ok_or_else(|| {
         Error::malformed(
             "read the state of replication",
@@ -347,7 +377,8 @@ pub(crate) async fn channel_and_unapplied(
     Ok((channel, unapplied))
 }
 
-async fn executed(server: &mut Server) -> Result<GtidSet, Error> {
+/// The executed set.
+pub(crate) async fn executed<S: Session>(server: &mut S) -> Result<GtidSet, Error> {
     server
         .row(
             "read the GTID set",

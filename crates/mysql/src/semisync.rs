@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use moco_model::command::Acknowledge;
 use moco_model::report::SemiSyncReport;
 
-use crate::connect::Server;
 use crate::error::Error;
 use crate::literal::switch;
 use crate::pinned::SEMI_SYNC_TIMEOUT_MS;
+use crate::session::Session;
 
 /// Why semi-sync could not be switched.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ impl From<Error> for SemiSyncError {
 /// acknowledge, and therefore done even with commits waiting.
 ///
 /// On a replica without replicas of its own the applier would wait for ever.
-pub async fn set_source(server: &mut Server, acks: u32) -> Result<(), SemiSyncError> {
+pub async fn set_source<S: Session>(server: &mut S, acks: u32) -> Result<(), SemiSyncError> {
     if acks == 0 {
         server
             .run(
@@ -77,7 +77,7 @@ pub async fn set_source(server: &mut Server, acks: u32) -> Result<(), SemiSyncEr
 ///
 /// Refused while the server takes writes or while commits of clients wait: those would be answered
 /// OK without an acknowledgement. Such a server is killed and its tail is judged.
-pub async fn disable_source(server: &mut Server) -> Result<(), SemiSyncError> {
+pub async fn disable_source<S: Session>(server: &mut S) -> Result<(), SemiSyncError> {
     let now = read(server).await?;
     if !now.source_enabled {
         return Ok(());
@@ -107,8 +107,8 @@ pub async fn disable_source(server: &mut Server) -> Result<(), SemiSyncError> {
 
 /// Sets whether the receiver asks to acknowledge when it connects next. A receiver that is
 /// connected goes on as it is (docs/mysql-facts.md).
-pub(crate) async fn set_replica(
-    server: &mut Server,
+pub(crate) async fn set_replica<S: Session>(
+    server: &mut S,
     acknowledge: Acknowledge,
 ) -> Result<(), Error> {
     let sql = format!(
@@ -119,7 +119,7 @@ pub(crate) async fn set_replica(
 }
 
 /// The state of semi-sync. Where the plugins are missing, everything is off and 0.
-pub async fn read(server: &mut Server) -> Result<SemiSyncReport, Error> {
+pub async fn read<S: Session>(server: &mut S) -> Result<SemiSyncReport, Error> {
     let attempted = "read the state of semi-sync";
     let values = name_value_pairs(
         server,
@@ -137,7 +137,7 @@ pub async fn read(server: &mut Server) -> Result<SemiSyncReport, Error> {
 /// Of the commits that are written together only the first one waits in the eyes of semi-sync; the
 /// others wait for it in their handler. Both are counted, so this may be more than really wait and
 /// is 0 only when none does.
-pub async fn waiters(server: &mut Server) -> Result<u32, Error> {
+pub async fn waiters<S: Session>(server: &mut S) -> Result<u32, Error> {
     let now = Waiters::read(server).await?;
     Ok(now.sessions.max(now.clients.saturating_add(now.appliers)))
 }
@@ -154,7 +154,7 @@ struct Waiters {
 
 impl Waiters {
     /// Background threads are left out: one of InnoDB's always shows a state of a waiting commit.
-    async fn read(server: &mut Server) -> Result<Self, Error> {
+    async fn read<S: Session>(server: &mut S) -> Result<Self, Error> {
         let row = server
             .row(
                 "count the commits that wait",
@@ -209,16 +209,17 @@ pub(crate) fn report(
         clients: small(counters, "rpl_semi_sync_source_clients")?,
         waiting: small(counters, "rpl_semi_sync_source_wait_sessions")?,
         unacknowledged: number(counters, "rpl_semi_sync_source_no_tx")?,
+        switched_off: number(counters, "rpl_semi_sync_source_no_times")?,
         replica_enabled: on(values, "rpl_semi_sync_replica_enabled"),
         replica_active: on(counters, "rpl_semi_sync_replica_status"),
     })
 }
 
 /// Reads variables or counters, by their names in lower case.
-pub(crate) async fn name_value_pairs(
-    server: &mut Server,
+pub(crate) async fn name_value_pairs<S: Session>(
+    server: &mut S,
     attempted: &'static str,
-    sql: impl Into<String>,
+    sql: impl Into<String> + Send,
 ) -> Result<BTreeMap<String, String>, Error> {
     let mut pairs = BTreeMap::new();
     for row in server.rows(attempted, sql).await? {

@@ -10,6 +10,7 @@ use jiff::tz::{Dst, TimeZone};
 use crate::connect::Server;
 use crate::error::Error;
 use crate::literal::text;
+use crate::session::Session;
 
 /// The last year for which transitions are written.
 const LAST_YEAR: i16 = 2099;

@@ -1,19 +1,24 @@
 //! Carrying out a plan: one call a step, and nothing after the first that fails.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
-use moco_model::MemberId;
-use moco_model::command::Answer;
+use futures::future::join_all;
+use moco_model::command::{Answer, Order};
 use moco_model::sentence::with_causes;
+use moco_model::{Command, MemberId};
 use moco_planner::{Plan, Step};
-use moco_wire::ClientError;
 
-use crate::gather::Agents;
-use crate::world::{RecordError, World};
+use crate::world::{Agents, RecordError, World};
+
+/// How long a member may take to promise. Whoever needs longer is asked again in the next pass.
+const PROMISE: Duration = Duration::from_secs(2);
+/// How long other orders may take; the agent bounds each statement itself.
+const ORDER: Duration = Duration::from_secs(12);
 
 /// Why a step was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub enum StepError<E: StdError + 'static> {
+pub enum StepError<E: StdError + 'static, A: StdError + 'static> {
     /// The register was not written.
     #[error("cannot {step}: {}", with_causes(.source))]
     Record {
@@ -22,9 +27,9 @@ pub enum StepError<E: StdError + 'static> {
         /// Why.
         source: RecordError<E>,
     },
-    /// A label was not set.
+    /// A label was not set, or what was asked of a member not dropped.
     #[error("cannot {step}: {}", with_causes(.source))]
-    Label {
+    Tell {
         /// The step.
         step: String,
         /// Why.
@@ -36,7 +41,7 @@ pub enum StepError<E: StdError + 'static> {
         /// The step.
         step: String,
         /// Why.
-        source: ClientError,
+        source: A,
     },
     /// There is no line to the member's agent.
     #[error("cannot {step}: the agent of member {member} was not found")]
@@ -58,56 +63,87 @@ pub enum StepError<E: StdError + 'static> {
     },
 }
 
-/// Takes the steps in their order. Orders to different members do not depend on each other, so one
-/// member that does not take its order does not keep the others waiting; the first error is returned.
-pub(crate) async fn carry_out<W: World>(
+type Outcome<W, A> = Result<(), StepError<<W as World>::Error, <A as Agents>::Error>>;
+
+/// Takes the steps in their order; orders that follow each other go out at once. Members do not
+/// depend on each other, so one that does not take its order does not keep the others waiting; the
+/// first error is returned. After a write of the register that failed nothing else is done.
+pub(crate) async fn carry_out<W: World, A: Agents>(
     world: &mut W,
-    agents: &Agents,
+    agents: &A,
     plan: &Plan,
-) -> Result<(), StepError<W::Error>> {
-    let mut first_error = None;
-    for step in &plan.steps {
-        let Err(error) = take(world, agents, step).await else {
+) -> Outcome<W, A> {
+    let mut first_error = Ok(());
+    let mut steps = plan.steps.as_slice();
+    while let Some(step) = steps.first() {
+        let orders: Vec<_> = steps.iter().map_while(order_of).collect();
+        if orders.is_empty() {
+            tell(world, step).await?;
+            steps = steps.get(1..).unwrap_or_default();
             continue;
-        };
-        if !matches!(step, Step::Send(_)) {
-            return Err(error);
         }
-        first_error.get_or_insert(error);
+        let sent = join_all(orders.iter().map(|order| send::<W, A>(agents, order))).await;
+        for outcome in sent {
+            first_error = first_error.and(outcome);
+        }
+        steps = steps.get(orders.len()..).unwrap_or_default();
     }
-    first_error.map_or(Ok(()), Err)
+    first_error
 }
 
-async fn take<W: World>(
-    world: &mut W,
-    agents: &Agents,
-    step: &Step,
-) -> Result<(), StepError<W::Error>> {
-    let name = step.to_string();
+const fn order_of(step: &Step) -> Option<&Order> {
     match step {
-        Step::Record { expect, register } => world
-            .record(*expect, register)
-            .await
-            .map_err(|source| StepError::Record { step: name, source }),
-        Step::Label { member, role } => world
-            .label(*member, *role)
-            .await
-            .map_err(|source| StepError::Label { step: name, source }),
-        Step::Send(order) => {
-            let member = order.member;
-            let Some(agent) = agents.client(member) else {
-                return Err(StepError::NoAgent { step: name, member });
-            };
-            match agent.carry(order).await {
-                Ok(Answer::Accepted) => Ok(()),
-                Ok(answer) => Err(StepError::NotTaken {
-                    step: name,
-                    member,
-                    answer: words(&answer),
-                }),
-                Err(source) => Err(StepError::Send { step: name, source }),
-            }
+        Step::Send(order) => Some(order),
+        Step::Record { .. } | Step::Label { .. } | Step::Settle { .. } => None,
+    }
+}
+
+async fn tell<W: World, A: StdError + 'static>(
+    world: &mut W,
+    step: &Step,
+) -> Result<(), StepError<W::Error, A>> {
+    let told = match step {
+        Step::Record { expect, register } => {
+            let recorded = world.record(*expect, register).await;
+            return recorded.map_err(|source| StepError::Record {
+                step: step.to_string(),
+                source,
+            });
         }
+        Step::Label { member, role } => world.label(*member, *role).await,
+        Step::Settle { member } => world.settle(*member).await,
+        Step::Send(_) => Ok(()),
+    };
+    told.map_err(|source| StepError::Tell {
+        step: step.to_string(),
+        source,
+    })
+}
+
+async fn send<W: World, A: Agents>(agents: &A, order: &Order) -> Outcome<W, A> {
+    let member = order.member;
+    let step = Step::Send(order.clone()).to_string();
+    let within = match order.command {
+        Command::Fence => PROMISE + extra(order),
+        _ => ORDER,
+    };
+    match agents.carry(order, within).await {
+        None => Err(StepError::NoAgent { step, member }),
+        Some(Ok(Answer::Accepted)) => Ok(()),
+        Some(Ok(answer)) => Err(StepError::NotTaken {
+            step,
+            member,
+            answer: words(&answer),
+        }),
+        Some(Err(source)) => Err(StepError::Send { step, source }),
+    }
+}
+
+/// A primary that is closed waits for what runs there.
+fn extra(order: &Order) -> Duration {
+    match order.role {
+        moco_model::Role::Primary => Duration::from_secs(6),
+        moco_model::Role::Replica => Duration::ZERO,
     }
 }
 
@@ -123,17 +159,16 @@ fn words(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::convert::Infallible;
 
     use moco_model::register::{Basis, BasisKind};
-    use moco_model::{Epoch, Membership, Register, Role};
+    use moco_model::{ClusterId, Epoch, GtidSet, MemberReport, Membership, Register, Role};
     use moco_planner::plan::Expect;
     use moco_planner::{Decision, Observation};
-    use moco_wire::{CredentialsSource, PemFiles};
-    use tokio::sync::watch;
 
     use super::*;
-    use crate::world::Facts;
+    use crate::world::{Facts, MemberFacts};
 
     /// A place that takes labels and refuses registers.
     #[derive(Default)]
@@ -157,38 +192,52 @@ mod tests {
             Ok(())
         }
 
+        async fn settle(&mut self, _: MemberId) -> Result<(), Infallible> {
+            Ok(())
+        }
+
         async fn report(&mut self, _: &Observation, _: &Decision) -> Result<(), Infallible> {
             Ok(())
         }
     }
 
+    struct Nobody;
+
+    impl Agents for Nobody {
+        type Error = Infallible;
+
+        fn connect(&mut self, _: &ClusterId, _: &BTreeMap<MemberId, MemberFacts>) {}
+
+        async fn report(
+            &self,
+            _: MemberId,
+            _: Duration,
+        ) -> Option<Result<MemberReport, Infallible>> {
+            None
+        }
+
+        async fn carry(&self, _: &Order, _: Duration) -> Option<Result<Answer, Infallible>> {
+            None
+        }
+    }
+
     fn register() -> Register {
-        let because = String::new();
         Register {
             epoch: Epoch(1),
+            revision: 1,
             primary: MemberId(0),
             membership: Membership::first(1),
             initialised: false,
             basis: Basis {
                 kind: BasisKind::Bootstrap,
                 decided_at: 0,
-                because,
+                because: String::new(),
+                must_hold: GtidSet::new(),
             },
+            counted: BTreeMap::new(),
+            switchover: None,
+            handovers: vec![],
         }
-    }
-
-    fn credentials() -> CredentialsSource {
-        let now = jiff::Timestamp::now();
-        let authority = moco_pki::Authority::create(1, now).unwrap();
-        let bundle = moco_pki::Bundle::from(authority.certificate().clone());
-        let request = moco_pki::LeafRequest::controller(&"moco".parse().unwrap());
-        let leaf = moco_pki::issue(&authority, &bundle, &request, now).unwrap();
-        let files = PemFiles {
-            bundle: bundle.to_pem(),
-            certificate: leaf.cert_pem.clone(),
-            key: leaf.key_pem,
-        };
-        CredentialsSource::from_channel(watch::channel(files).1).unwrap()
     }
 
     #[tokio::test]
@@ -201,12 +250,11 @@ mod tests {
             expect: Expect::Absent,
             register: register(),
         };
-        let agents = Agents::new(credentials());
         let mut world = Refusing::default();
         let plan = Plan {
             steps: vec![label(), record, label()],
         };
-        let error = carry_out(&mut world, &agents, &plan).await.unwrap_err();
+        let error = carry_out(&mut world, &Nobody, &plan).await.unwrap_err();
         assert!(matches!(error, StepError::Record { .. }), "{error}");
         assert_eq!(world.labelled, [MemberId(0)]);
     }

@@ -15,22 +15,24 @@
 
 mod act;
 mod gather;
+mod lines;
 mod world;
 
 use std::collections::BTreeSet;
 
 use moco_model::Millis;
 use moco_planner::{Decision, Memory, Observation, decide};
-use moco_wire::CredentialsSource;
 
 pub use act::StepError;
-pub use gather::Agents;
-pub use world::{Facts, MemberFacts, RecordError, World};
+use gather::Silence;
+pub use lines::Lines;
+pub use world::{Agents, Facts, MemberFacts, RecordError, World, now};
 
 /// Goes over one cluster, again and again.
-pub struct Pilot<W> {
+pub struct Pilot<W, A = Lines> {
     world: W,
-    agents: Agents,
+    agents: A,
+    silence: Silence,
     memory: Memory,
     last_code: String,
     told: BTreeSet<String>,
@@ -45,12 +47,13 @@ pub struct Passed {
     pub acted: bool,
 }
 
-impl<W: World> Pilot<W> {
-    /// Begins with an empty memory; `credentials` are those of the controller.
-    pub fn new(world: W, credentials: CredentialsSource) -> Self {
+impl<W: World, A: Agents> Pilot<W, A> {
+    /// Begins with an empty memory.
+    pub fn new(world: W, agents: A) -> Self {
         Self {
             world,
-            agents: Agents::new(credentials),
+            agents,
+            silence: Silence::default(),
             memory: Memory::default(),
             last_code: String::new(),
             told: BTreeSet::new(),
@@ -65,16 +68,18 @@ impl<W: World> Pilot<W> {
     /// One pass.
     pub async fn pass(&mut self) -> Result<Passed, W::Error> {
         let facts = self.world.facts().await?;
-        let seen = self.agents.gather(facts).await;
-        let decision = decide(&seen, &self.memory, now());
+        let now = self.world.now();
+        let seen = gather::gather(&mut self.agents, &mut self.silence, facts, now).await;
+        let decision = decide(&seen, &self.memory, self.world.now());
         self.memory = decision.memory.clone();
         self.tell(&seen, &decision);
-        self.world.report(&seen, &decision).await?;
         self.tell_steps(&seen, &decision);
+        // People are told afterwards: while a primary is missing, everybody waits for the steps.
         let carried = act::carry_out(&mut self.world, &self.agents, &decision.plan).await;
         if let Err(error) = &carried {
             tracing::debug!(cluster = %seen.cluster, "{error}");
         }
+        self.world.report(&seen, &decision).await?;
         let acted = carried.is_ok() && !decision.plan.steps.is_empty();
         Ok(Passed {
             wake_at: decision.wake_at,
@@ -92,7 +97,7 @@ impl<W: World> Pilot<W> {
     }
 }
 
-impl<W> Pilot<W> {
+impl<W, A> Pilot<W, A> {
     /// Logs steps, those that the pass before had planned too only for those who look closely.
     fn tell_steps(&mut self, seen: &Observation, decision: &Decision) {
         let steps: BTreeSet<_> = decision
@@ -109,9 +114,4 @@ impl<W> Pilot<W> {
         }
         self.told = steps;
     }
-}
-
-/// The time of this machine.
-pub fn now() -> Millis {
-    jiff::Timestamp::now().as_millisecond()
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
+use std::time::Duration;
 
-use moco_model::{ClusterId, ClusterUid, Endpoint, MemberId, Register, Role};
-use moco_planner::observation::PlatformFault;
+use moco_model::command::{Answer, Order};
+use moco_model::{ClusterId, ClusterUid, Endpoint, MemberId, MemberReport, Millis, Register, Role};
+use moco_planner::observation::{Ask, PlatformFault};
 use moco_planner::plan::Expect;
 use moco_planner::{Decision, Observation, Wanted};
 
@@ -30,12 +32,48 @@ pub trait World: Send {
         role: Role,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
+    /// Drops what was asked of a member: it is done, or will not be done.
+    fn settle(&mut self, member: MemberId) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
     /// Tells people.
     fn report(
         &mut self,
         seen: &Observation,
         decision: &Decision,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// The time, as it is recorded and shown.
+    fn now(&self) -> Millis {
+        now()
+    }
+}
+
+/// The time of this machine.
+pub fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// How the members' agents are reached.
+pub trait Agents: Send + Sync {
+    /// Why an agent did not answer.
+    type Error: StdError + Send + Sync + 'static;
+
+    /// Takes over where the agents are now.
+    fn connect(&mut self, cluster: &ClusterId, members: &BTreeMap<MemberId, MemberFacts>);
+
+    /// What an agent says about its member; none if there is no line to it.
+    fn report(
+        &self,
+        member: MemberId,
+        within: Duration,
+    ) -> impl Future<Output = Option<Result<MemberReport, Self::Error>>> + Send;
+
+    /// Gives an agent an order; none if there is no line to it.
+    fn carry(
+        &self,
+        order: &Order,
+        within: Duration,
+    ) -> impl Future<Output = Option<Result<Answer, Self::Error>>> + Send;
 }
 
 /// Why the register was not written.
@@ -80,4 +118,6 @@ pub struct MemberFacts {
     pub agent: Result<String, String>,
     /// The role that clients are told.
     pub label: Option<Role>,
+    /// What somebody asks of it.
+    pub ask: Option<Ask>,
 }

@@ -1,15 +1,18 @@
 //! The linter of plans. It restates the safety rules on its own, apart from the remedies, and runs
 //! in production: a plan that breaks one is never carried out.
+//!
+//! Orders are judged against the register as it will be when they are sent: the one that was seen, or
+//! the one that the same plan writes first.
 
-use moco_model::command::{Acknowledge, OnEmptyVolume, Order};
-use moco_model::guard::DataState;
-use moco_model::register::BasisKind;
-use moco_model::report::ThreadState;
-use moco_model::{Command, MemberId, Register, Role};
+use moco_model::{MemberId, Register};
 use serde::{Deserialize, Serialize};
 
 use crate::observation::{Member, Observation};
-use crate::plan::{Expect, Plan, Step};
+use crate::plan::{Plan, Step};
+
+mod facts;
+mod orders;
+mod record;
 
 /// The safety rule that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -20,25 +23,46 @@ pub enum Refusal {
     /// An order without a register, or of another epoch than the register's.
     #[error("an order for member {0} does not carry the register's epoch")]
     WrongEpoch(MemberId),
-    /// The register is written together with other steps.
-    #[error("the register is written together with other steps")]
-    RecordNotAlone,
+    /// A promise of something that is neither decided nor the next decision.
+    #[error("member {0} would promise an epoch that is not the next one")]
+    WrongPromise(MemberId),
+    /// The register is written after other steps.
+    #[error("the register is not written first")]
+    RecordNotFirst,
     /// The expectation of the compare-and-swap is not what was seen.
     #[error("the register is written over something else than what was seen")]
     WrongExpectation,
     /// A first register although one exists or a member holds data.
     #[error("a first register is written although member data or a register exists")]
     SecondBootstrap,
-    /// The epoch or the membership's version goes back or jumps.
-    #[error("the epoch or the version of the membership does not move forward by one")]
+    /// The epoch, the revision or the membership's version goes back or jumps.
+    #[error("the epoch, the revision or the version of the membership does not move forward")]
     NotForward,
     /// The primary is changed without a procedure that allows it.
     #[error("the primary is changed from {0} to {1} without promises")]
     PrimaryChanged(MemberId, MemberId),
+    /// The new primary lacks transactions that the old one may have acknowledged.
+    #[error("member {0} would become primary and lacks {1} transactions")]
+    LosesTransactions(MemberId, u64),
+    /// A register is made again from too few guards, or from others than the newest.
+    #[error("the register is made again from guards that do not tell it")]
+    NotRecovered,
+    /// A forced change that nobody demanded, or that was demanded of another epoch.
+    #[error("nobody demands a forced change of this epoch")]
+    NotDemanded,
+    /// A member is counted that was not seen to hold everything.
+    #[error("member {0} would count and was not seen to hold everything")]
+    CountsTooEarly(MemberId),
+    /// Two changes of members at once, or one that lets the primary go.
+    #[error("the membership would change in more than one way, or without its primary")]
+    WrongMembership,
+    /// A leaver may still acknowledge.
+    #[error("member {0} would be removed and may still acknowledge")]
+    LeaverAcknowledges(MemberId),
     /// A member would be primary, or become one, that the register does not name.
     #[error("member {0} would be opened, and the register names another primary")]
     OpensAnother(MemberId),
-    /// Another member takes writes.
+    /// Another member takes writes and could be acknowledged.
     #[error("member {0} would be opened while member {1} takes writes")]
     SecondWriter(MemberId, MemberId),
     /// A commit would wait for fewer acknowledgements than the membership demands.
@@ -60,26 +84,49 @@ pub enum Refusal {
     /// Data would be made or replaced where data is.
     #[error("the data of member {0} would be overwritten")]
     OverwritesData(MemberId),
+    /// A former primary would start without being told what the present one holds.
+    #[error("member {0} would start with commits that nobody acknowledged")]
+    UncutTail(MemberId),
+    /// A member's log would be cut although it was no open primary, or by another history than the
+    /// present primary's.
+    #[error("the log of member {0} would be cut by a wrong history")]
+    WrongCut(MemberId),
     /// A member would follow itself or something that is not the primary, or the primary would follow.
     #[error("member {0} would follow a member that is not the register's primary")]
     WrongSource(MemberId),
+    /// So many followers would be chained behind a switchover's target that the primary is starved.
+    #[error("{left} followers would be left to the primary, which needs {needed}")]
+    ChainTooLong {
+        /// Followers that stay with the primary.
+        left: u32,
+        /// Acknowledgements that it needs.
+        needed: u32,
+    },
     /// A member that is not recorded would acknowledge.
     #[error("member {0} would acknowledge and is not recorded")]
     StrangerAcknowledges(MemberId),
+    /// The register's primary would be ended or emptied.
+    #[error("member {0} is the primary and would be ended or emptied")]
+    HarmsPrimary(MemberId),
 }
 
 /// Checks every step of `plan` against what was seen.
 pub fn check(plan: &Plan, seen: &Observation) -> Result<(), Refusal> {
-    for step in &plan.steps {
+    let mut register = seen.register.as_ref();
+    for (at, step) in plan.steps.iter().enumerate() {
         match step {
-            Step::Record { expect, register } => {
-                if plan.steps.len() > 1 {
-                    return Err(Refusal::RecordNotAlone);
+            Step::Record {
+                expect,
+                register: new,
+            } => {
+                if at > 0 {
+                    return Err(Refusal::RecordNotFirst);
                 }
-                check_record(*expect, register, seen)?;
+                record::check(*expect, new, seen)?;
+                register = Some(new);
             }
-            Step::Send(order) => check_order(order, seen)?,
-            Step::Label { member, .. } => {
+            Step::Send(order) => orders::check(order, register, seen)?,
+            Step::Label { member, .. } | Step::Settle { member } => {
                 known(*member, seen)?;
             }
         }
@@ -91,61 +138,6 @@ fn known(id: MemberId, seen: &Observation) -> Result<&Member, Refusal> {
     seen.members.get(&id).ok_or(Refusal::UnknownMember(id))
 }
 
-fn check_record(expect: Expect, new: &Register, seen: &Observation) -> Result<(), Refusal> {
-    if !expect.fits(seen.register.as_ref()) {
-        return Err(Refusal::WrongExpectation);
-    }
-    known(new.primary, seen)?;
-    let Some(old) = &seen.register else {
-        let holds = |member: &Member| member.data() == Some(DataState::Holding);
-        let unheard = |member: &Member| member.report.fresh().is_none();
-        let unsafe_member = seen
-            .members
-            .values()
-            .any(|member| holds(member) || unheard(member));
-        let first = new.epoch.0 == 1 && new.basis.kind == BasisKind::Bootstrap;
-        return if first && !unsafe_member && !seen.initialised_before {
-            Ok(())
-        } else {
-            Err(Refusal::SecondBootstrap)
-        };
-    };
-    if old.primary != new.primary {
-        return Err(Refusal::PrimaryChanged(old.primary, new.primary));
-    }
-    let steps = |from: u64, to: u64| to.checked_sub(from).is_some_and(|by| by <= 1);
-    let forward = steps(old.epoch.0, new.epoch.0)
-        && steps(old.membership.version, new.membership.version)
-        && (old.membership == new.membership) == (old.membership.version == new.membership.version)
-        && new.initialised >= old.initialised
-        && new != old;
-    if forward {
-        check_membership(old, new, seen)
-    } else {
-        Err(Refusal::NotForward)
-    }
-}
-
-/// A change of membership becomes final only when its newcomers hold everything under the new rule.
-fn check_membership(old: &Register, new: &Register, seen: &Observation) -> Result<(), Refusal> {
-    let finished = old.membership.old.is_some() && new.membership.old.is_none();
-    if !finished {
-        return Ok(());
-    }
-    let needed = acks_demanded(old);
-    let set = seen
-        .primary()
-        .and_then(|(_, primary)| primary.server())
-        .map(|s| s.semi_sync.wait_for);
-    if set != Some(needed) {
-        return Err(Refusal::TooFewAcks {
-            given: set.unwrap_or(0),
-            needed,
-        });
-    }
-    barrier(seen, old, needed)
-}
-
 /// Half of the larger of the two memberships, rounded down.
 fn acks_demanded(register: &Register) -> u32 {
     let old = register
@@ -155,129 +147,4 @@ fn acks_demanded(register: &Register) -> u32 {
         .map_or(0, std::collections::BTreeSet::len);
     let larger = register.membership.members.len().max(old);
     u32::try_from(larger / 2).unwrap_or(u32::MAX)
-}
-
-fn barrier(seen: &Observation, register: &Register, needed: u32) -> Result<(), Refusal> {
-    let Some((_, primary)) = seen.primary() else {
-        return Err(Refusal::OpensAnother(register.primary));
-    };
-    let Some(wanted) = primary.server().map(|server| &server.executed) else {
-        return Err(Refusal::BeforeBarrier { ready: 0, needed });
-    };
-    let members = register.membership.all();
-    let ready = seen.members.iter().filter(|(id, member)| {
-        let Some(server) = member.server() else {
-            return false;
-        };
-        let Some(channel) = &server.replication else {
-            return false;
-        };
-        **id != register.primary
-            && members.contains(id)
-            && channel.receiver == ThreadState::On
-            && server.executed.union(&channel.received).contains(wanted)
-    });
-    let ready = u32::try_from(ready.count()).unwrap_or(0);
-    if ready >= needed {
-        Ok(())
-    } else {
-        Err(Refusal::BeforeBarrier { ready, needed })
-    }
-}
-
-fn check_order(order: &Order, seen: &Observation) -> Result<(), Refusal> {
-    let id = order.member;
-    let member = known(id, seen)?;
-    let register = seen.register.as_ref().filter(|register| {
-        register.epoch == order.epoch
-            && register.membership == order.membership
-            && (register.primary == id) == (order.role == Role::Primary)
-    });
-    let register = register
-        .filter(|_| order.cluster == seen.uid)
-        .ok_or(Refusal::WrongEpoch(id))?;
-    match &order.command {
-        Command::Start { on_empty_volume } => check_start(id, member, *on_empty_volume, register),
-        Command::Clone { donor } => {
-            let donor = known(donor.member, seen)?;
-            let empty = member.data() == Some(DataState::Empty) && id != register.primary;
-            let useful = donor
-                .server()
-                .is_some_and(|server| !server.executed.is_empty());
-            if empty && useful {
-                Ok(())
-            } else {
-                Err(Refusal::OverwritesData(id))
-            }
-        }
-        Command::Follow {
-            source,
-            acknowledge,
-        } => {
-            if source.member != register.primary || id == register.primary {
-                return Err(Refusal::WrongSource(id));
-            }
-            let recorded = register.membership.all().contains(&id);
-            if *acknowledge == Acknowledge::Yes && !recorded {
-                return Err(Refusal::StrangerAcknowledges(id));
-            }
-            Ok(())
-        }
-        Command::Open { acks } => check_open(id, *acks, register, seen),
-        Command::SetAcks { acks } => {
-            let needed = acks_demanded(register);
-            if id != register.primary {
-                return Err(Refusal::OpensAnother(id));
-            }
-            if *acks < needed {
-                Err(Refusal::TooFewAcks {
-                    given: *acks,
-                    needed,
-                })
-            } else {
-                Ok(())
-            }
-        }
-    }
-}
-
-fn check_start(
-    id: MemberId,
-    member: &Member,
-    on_empty: OnEmptyVolume,
-    register: &Register,
-) -> Result<(), Refusal> {
-    let may_make = id != register.primary || !register.initialised;
-    let holds = member.data() == Some(DataState::Holding);
-    if on_empty == OnEmptyVolume::Initialise && (!may_make || holds) {
-        return Err(Refusal::OverwritesData(id));
-    }
-    Ok(())
-}
-
-fn check_open(
-    id: MemberId,
-    acks: u32,
-    register: &Register,
-    seen: &Observation,
-) -> Result<(), Refusal> {
-    if id != register.primary || !register.initialised {
-        return Err(Refusal::OpensAnother(id));
-    }
-    let writes = |member: &Member| member.server().is_some_and(|server| server.writable);
-    if let Some((other, _)) = seen
-        .members
-        .iter()
-        .find(|(other, member)| **other != id && writes(member))
-    {
-        return Err(Refusal::SecondWriter(id, *other));
-    }
-    let needed = acks_demanded(register);
-    if acks < needed {
-        return Err(Refusal::TooFewAcks {
-            given: acks,
-            needed,
-        });
-    }
-    barrier(seen, register, needed)
 }

@@ -3,13 +3,18 @@
 use std::fmt::Write as _;
 
 use moco_model::guard::DataState;
+use moco_model::register::Cause;
 use moco_model::report::FaultCode;
-use moco_model::{MemberId, Phase, quorum};
+use moco_model::{MemberId, Role};
 use serde::{Deserialize, Serialize};
 
-use crate::members::{at_gate, detached, empty_replica, errant_set, mislabelled, ready_followers};
+use crate::members::{at_gate, detached, empty_replica, lacks_purged, mislabelled};
 use crate::observation::{Clustering, Member, Observation, PlatformFaultKind, Seen};
 use crate::problem::Problem;
+use crate::remedies;
+
+mod primary;
+mod replicas;
 
 /// A problem that holds, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +48,19 @@ pub const TABLE: &[(Problem, Recognise)] = &[
             "clustering is stopped by annotation; no member is touched",
         )
     }),
-    (Problem::TwoWritable, two_writable),
-    (Problem::PrimaryUnreachable, primary_unreachable),
+    (Problem::PrimaryEnded, |seen| {
+        primary::lost(seen, Cause::Ended)
+    }),
+    (Problem::PrimaryUnreachable, |seen| {
+        primary::lost(seen, Cause::Silent)
+    }),
+    (Problem::PrimaryStuck, |seen| {
+        primary::lost(seen, Cause::Stuck)
+    }),
+    (Problem::SwitchoverUnderWay, primary::switchover_under_way),
+    (Problem::PromisePending, primary::promise_pending),
+    (Problem::PrimaryClosed, primary::closed),
+    (Problem::TwoWritable, replicas::two_writable),
     (Problem::InvalidSpec, |seen| {
         platform(seen, PlatformFaultKind::InvalidSpec)
     }),
@@ -62,28 +78,39 @@ pub const TABLE: &[(Problem, Recognise)] = &[
     }),
     (Problem::WaitingForMembers, waiting_for_members),
     (Problem::NotInitialised, not_initialised),
-    (Problem::PrimaryRestarted, primary_restarted),
+    (Problem::FormerPrimary, replicas::former_primary),
     (Problem::MembersAtGate, |seen| {
         phase(seen, at_gate, "waits for leave to start mysqld")
     }),
-    (Problem::ErrantTransactions, errant_transactions),
+    (Problem::ErrantTransactions, replicas::errant_transactions),
+    (Problem::HistoryPurged, |seen| {
+        phase(
+            seen,
+            |seen, id, member| {
+                crate::remedies::role_of(seen, id) == Role::Replica
+                    && member.runs_with_data()
+                    && lacks_purged(seen, member)
+            },
+            "lacks what the primary's binary logs do not hold any more",
+        )
+    }),
     (Problem::MembersEmpty, |seen| {
         phase(seen, empty_replica, "has no data yet")
     }),
     (Problem::ReplicaDetached, |seen| {
         phase(seen, detached, "does not follow the primary")
     }),
-    (Problem::ReplicationBroken, replication_broken),
-    (Problem::PrimaryClosed, primary_closed),
-    (Problem::WrongAcks, wrong_acks),
-    (Problem::SemiSyncStarved, semi_sync_starved),
-    (Problem::Growing, growing),
-    (Problem::ShrinkRequested, shrink_requested),
-    (Problem::ReplicaUnreachable, replica_unreachable),
-    (Problem::SettingsDrifted, settings_drifted),
+    (Problem::ReplicationBroken, replicas::replication_broken),
+    (Problem::WrongAcks, primary::wrong_acks),
     (Problem::LabelsOutdated, |seen| {
         phase(seen, mislabelled, "has an outdated role label")
     }),
+    (Problem::BookOutdated, primary::book_outdated),
+    (Problem::SwitchoverAsked, primary::switchover_asked),
+    (Problem::SemiSyncStarved, primary::semi_sync_starved),
+    (Problem::MembersChanging, replicas::changing),
+    (Problem::ReplicaUnreachable, replicas::unreachable),
+    (Problem::SettingsDrifted, replicas::settings_drifted),
 ];
 
 /// Every problem that holds, in order of priority.
@@ -161,7 +188,11 @@ const fn image_fault(code: FaultCode) -> bool {
 }
 
 fn other_fault(code: FaultCode) -> bool {
-    !volume_fault(code) && !image_fault(code) && code != FaultCode::ConfigurationRefused
+    let shown_elsewhere = matches!(
+        code,
+        FaultCode::ConfigurationRefused | FaultCode::CloseHeldUp
+    );
+    !volume_fault(code) && !image_fault(code) && !shown_elsewhere
 }
 
 fn foreign_volumes(seen: &Observation) -> Option<String> {
@@ -172,6 +203,15 @@ fn foreign_volumes(seen: &Observation) -> Option<String> {
 }
 
 fn register_lost(seen: &Observation) -> Option<String> {
+    let sentence = lost_sentence(seen)?;
+    let again = match remedies::recovered(seen) {
+        Ok(register) => format!("epoch {} is made again from the guards", register.epoch),
+        Err(because) => because,
+    };
+    Some(format!("{sentence}: {again}"))
+}
+
+fn lost_sentence(seen: &Observation) -> Option<String> {
     let Some(register) = &seen.register else {
         let holding = seen
             .members
@@ -193,30 +233,11 @@ fn register_lost(seen: &Observation) -> Option<String> {
             .is_some_and(|guard| guard.epoch > register.epoch)
     };
     let (id, member) = seen.members.iter().find(|(_, member)| ahead(member))?;
-    let promised = member.guard().map_or(register.epoch, |guard| guard.epoch);
+    let told = member.guard().map_or(register.epoch, |guard| guard.epoch);
     Some(format!(
-        "the register is at epoch {}, but member {id} has promised epoch {promised}",
+        "the register is at epoch {}, but member {id} was told epoch {told}",
         register.epoch
     ))
-}
-
-fn two_writable(seen: &Observation) -> Option<String> {
-    seen.register.as_ref()?;
-    let writable = |member: &Member| member.server().is_some_and(|server| server.writable);
-    let (id, _) = seen.replicas().find(|(_, member)| writable(member))?;
-    Some(format!("member {id} is not the primary and takes writes"))
-}
-
-fn primary_unreachable(seen: &Observation) -> Option<String> {
-    let (register, member) = seen.primary()?;
-    let id = register.primary;
-    match &member.report {
-        Seen::Silent { because, .. } => Some(format!("primary {id} cannot be reached: {because}")),
-        Seen::Fresh(report) if report.phase == Phase::Running && report.server.is_none() => {
-            Some(format!("mysqld of primary {id} runs and does not answer"))
-        }
-        Seen::Fresh(_) => None,
-    }
 }
 
 fn waiting_for_members(seen: &Observation) -> Option<String> {
@@ -234,126 +255,4 @@ fn waiting_for_members(seen: &Observation) -> Option<String> {
 fn not_initialised(seen: &Observation) -> Option<String> {
     (seen.register.is_none() && waiting_for_members(seen).is_none())
         .then(|| "the cluster is new and has no primary yet".to_owned())
-}
-
-fn primary_restarted(seen: &Observation) -> Option<String> {
-    let (register, member) = seen.primary()?;
-    let guard = member.guard()?;
-    let opened = guard.data == DataState::Holding && guard.epoch == register.epoch;
-    (member.phase() == Some(Phase::AtGate) && opened).then(|| {
-        format!(
-            "mysqld of primary {} ended and is to be started again in place",
-            register.primary
-        )
-    })
-}
-
-fn errant_transactions(seen: &Observation) -> Option<String> {
-    let mut sentences = Vec::new();
-    for (id, member) in seen.replicas() {
-        let errant = errant_set(seen, member);
-        if !errant.is_empty() {
-            let count = errant.count();
-            sentences.push(format!(
-                "member {id} has {count} transactions that the primary lacks: {errant}"
-            ));
-        }
-    }
-    (!sentences.is_empty()).then(|| sentences.join("; "))
-}
-
-fn replication_broken(seen: &Observation) -> Option<String> {
-    let mut sentences = Vec::new();
-    for (id, member) in seen.replicas() {
-        let channel = member
-            .server()
-            .and_then(|server| server.replication.as_ref());
-        if let Some(error) = channel.and_then(|channel| channel.last_error.as_ref()) {
-            sentences.push(format!("member {id}: {error}"));
-        }
-    }
-    (!sentences.is_empty()).then(|| sentences.join("; "))
-}
-
-fn primary_closed(seen: &Observation) -> Option<String> {
-    let (register, member) = seen.primary()?;
-    let server = member.server()?;
-    if server.writable || member.phase() != Some(Phase::Running) {
-        return None;
-    }
-    let needed = quorum::acks_under(&register.membership);
-    let ready = ready_followers(seen).len();
-    Some(format!(
-        "primary {} is closed; {ready} of {needed} needed replicas hold everything it has",
-        register.primary
-    ))
-}
-
-fn wrong_acks(seen: &Observation) -> Option<String> {
-    let (register, member) = seen.primary()?;
-    let server = member.server().filter(|server| server.writable)?;
-    let needed = quorum::acks_under(&register.membership);
-    let set = if server.semi_sync.source_enabled {
-        server.semi_sync.wait_for
-    } else {
-        0
-    };
-    (set != needed).then(|| format!("commits wait for {set} acknowledgements instead of {needed}"))
-}
-
-fn semi_sync_starved(seen: &Observation) -> Option<String> {
-    let (register, member) = seen.primary()?;
-    let server = member.server().filter(|server| server.writable)?;
-    let needed = quorum::acks_under(&register.membership);
-    let clients = server.semi_sync.clients;
-    (needed > 0 && clients < needed)
-        .then(|| format!("writes wait: {clients} of {needed} needed replicas acknowledge"))
-}
-
-fn growing(seen: &Observation) -> Option<String> {
-    let register = seen.register.as_ref()?;
-    let now = register.membership.members.len();
-    let wanted = usize::try_from(seen.wanted.replicas).unwrap_or(usize::MAX);
-    match &register.membership.old {
-        Some(old) => Some(format!(
-            "the cluster grows from {} to {now} members",
-            old.len()
-        )),
-        None if wanted > now => Some(format!("{wanted} members are wanted, {now} are recorded")),
-        None => None,
-    }
-}
-
-fn shrink_requested(seen: &Observation) -> Option<String> {
-    let register = seen.register.as_ref()?;
-    let now = register.membership.members.len();
-    let wanted = usize::try_from(seen.wanted.replicas).unwrap_or(usize::MAX);
-    (wanted < now).then(|| {
-        format!("{wanted} members are wanted, {now} are recorded; MOCO cannot remove members yet")
-    })
-}
-
-fn replica_unreachable(seen: &Observation) -> Option<String> {
-    seen.register.as_ref()?;
-    let silent = |(id, member): (MemberId, &Member)| match &member.report {
-        Seen::Silent { because, .. } => Some(format!("replica {id} cannot be reached: {because}")),
-        Seen::Fresh(report) if report.phase != Phase::Running => {
-            Some(format!("replica {id} {}", report.phase))
-        }
-        Seen::Fresh(report) if report.server.is_none() => {
-            Some(format!("mysqld of replica {id} does not answer"))
-        }
-        Seen::Fresh(_) => None,
-    };
-    let sentences: Vec<_> = seen.replicas().filter_map(silent).collect();
-    (!sentences.is_empty()).then(|| sentences.join("; "))
-}
-
-fn settings_drifted(seen: &Observation) -> Option<String> {
-    let drifted = |(id, member): (&MemberId, &Member)| {
-        let drift = &member.server()?.drift;
-        (!drift.is_empty()).then(|| format!("member {id}: {}", drift.join(", ")))
-    };
-    let sentences: Vec<_> = seen.members.iter().filter_map(drifted).collect();
-    (!sentences.is_empty()).then(|| sentences.join("; "))
 }

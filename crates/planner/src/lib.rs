@@ -18,6 +18,7 @@
 //!
 //! Start reading at [`diagnosis::TABLE`].
 
+mod asked;
 pub mod check;
 pub mod diagnosis;
 mod members;
@@ -26,6 +27,8 @@ pub mod observation;
 pub mod plan;
 pub mod problem;
 mod remedies;
+mod round;
+mod suspicion;
 pub mod verdict;
 
 pub use memory::Memory;
@@ -35,6 +38,7 @@ pub use problem::Problem;
 pub use verdict::{Standing, Verdict};
 
 use moco_model::Millis;
+use remedies::Treatment;
 
 /// What [`decide`] decided.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -54,16 +58,10 @@ pub struct Decision {
 /// Decides what to do about the cluster in `seen`, at time `now`.
 pub fn decide(seen: &Observation, memory: &Memory, now: Millis) -> Decision {
     let problems = diagnosis::diagnose(seen);
-    let mut plan = Plan::default();
-    for finding in &problems {
-        plan = remedies::treat(finding.problem, seen, now);
-        if !plan.steps.is_empty() || finding.problem.blocks() {
-            break;
-        }
-    }
-    let (verdict, plan) = checked(Verdict::of(seen, &problems), plan, seen);
     let memory = memory.after(&problems, now);
-    let wake_at = now + verdict.look_again_ms();
+    let (plan, again_ms) = treat(seen, &problems, &memory, now);
+    let (verdict, plan) = checked(Verdict::of(seen, &problems), plan, seen);
+    let wake_at = now + again_ms.unwrap_or_else(|| verdict.look_again_ms());
     Decision {
         verdict,
         problems,
@@ -71,6 +69,24 @@ pub fn decide(seen: &Observation, memory: &Memory, now: Millis) -> Decision {
         memory,
         wake_at,
     }
+}
+
+/// The plan for the first problem that can be treated, and when to look again if not as usual.
+fn treat(
+    seen: &Observation,
+    problems: &[diagnosis::Finding],
+    memory: &Memory,
+    now: Millis,
+) -> (Plan, Option<Millis>) {
+    for finding in problems {
+        match remedies::treat(finding.problem, seen, memory, now) {
+            Treatment::Act(steps) => return (Plan { steps }, None),
+            Treatment::Wait { again_ms } => return (Plan::default(), Some(again_ms)),
+            Treatment::Nothing if finding.problem.blocks() => break,
+            Treatment::Nothing => {}
+        }
+    }
+    (Plan::default(), None)
 }
 
 /// A plan that the linter refuses is dropped whole, and the refusal becomes the verdict.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use moco_model::guard::DataState;
 use moco_model::report::ThreadState;
-use moco_model::{GtidSet, MemberId, Phase};
+use moco_model::{GtidSet, MemberId, Phase, Role};
 
 use crate::observation::{Member, Observation};
 
@@ -34,6 +34,45 @@ pub(crate) fn errant_set(seen: &Observation, member: &Member) -> GtidSet {
         .written_by_others(primary.server_uuid)
 }
 
+/// The primary's history has overtaken the member's data: it holds what the primary does not, or
+/// lacks what nobody can send it any more.
+pub(crate) fn overtaken(seen: &Observation, member: &Member) -> bool {
+    member.runs_with_data() && (!errant_set(seen, member).is_empty() || lacks_purged(seen, member))
+}
+
+/// The primary's binary logs do not reach back to what the member lacks.
+pub(crate) fn lacks_purged(seen: &Observation, member: &Member) -> bool {
+    let primary = seen.primary().and_then(|(_, primary)| primary.server());
+    let (Some(primary), Some(held)) = (primary, member.held()) else {
+        return false;
+    };
+    !held.contains(&primary.purged)
+}
+
+/// Was the primary of an older epoch and still runs as one, or takes writes by anybody's hand: commits
+/// may wait there that nobody acknowledged.
+pub(crate) fn must_retire(member: &Member) -> bool {
+    if member.phase() != Some(Phase::Running) {
+        return false;
+    }
+    let was_primary = member.guard().is_some_and(|guard| guard.opened.is_some());
+    match member.server() {
+        Some(server) => server.writable || (was_primary && server.semi_sync.waiting > 0),
+        None => was_primary,
+    }
+}
+
+/// Follows the primary and was just seen to hold everything that the primary has; or is the primary.
+pub(crate) fn holds_everything(seen: &Observation, id: MemberId, member: &Member) -> bool {
+    if is_primary(seen, id) {
+        return member.runs_with_data();
+    }
+    member.runs_with_data()
+        && !overtaken(seen, member)
+        && seen.follows_primary(member)
+        && seen.holds_primary_set(member)
+}
+
 /// Runs without data, and is to be filled.
 pub(crate) fn empty_replica(seen: &Observation, id: MemberId, member: &Member) -> bool {
     seen.register.is_some()
@@ -42,11 +81,12 @@ pub(crate) fn empty_replica(seen: &Observation, id: MemberId, member: &Member) -
         && member.phase() == Some(Phase::Running)
 }
 
-/// Whether the replica is recorded, and so acknowledges commits.
+/// Whether the replica is one of the members, and so acknowledges commits. Those that are about to be
+/// removed do not.
 pub(crate) fn should_acknowledge(seen: &Observation, id: MemberId) -> bool {
     seen.register
         .as_ref()
-        .is_some_and(|register| register.membership.all().contains(&id))
+        .is_some_and(|register| register.membership.members.contains(&id))
 }
 
 /// Holds data and does not follow the primary as it should, for no reason that MySQL would name.
@@ -55,15 +95,18 @@ pub(crate) fn detached(seen: &Observation, id: MemberId, member: &Member) -> boo
         return false;
     };
     let right_ack = server.semi_sync.replica_enabled == should_acknowledge(seen, id);
+    let told = seen.register.as_ref().map(|register| register.epoch)
+        == member.guard().map(|guard| guard.epoch);
     seen.register.is_some()
         && !is_primary(seen, id)
         && member.runs_with_data()
-        && errant_set(seen, member).is_empty()
+        && !overtaken(seen, member)
+        && !must_retire(member)
         && server
             .replication
             .as_ref()
             .is_none_or(|channel| channel.last_error.is_none())
-        && !(seen.follows_primary(member) && right_ack)
+        && !(told && seen.follows_primary(member) && right_ack && !server.offline)
 }
 
 /// Recorded replicas that acknowledge and hold everything the primary had executed when it was read.
@@ -78,9 +121,17 @@ pub(crate) fn ready_followers(seen: &Observation) -> BTreeSet<MemberId> {
     seen.replicas().filter_map(ready).collect()
 }
 
-/// Clients are told another role than the register's.
+/// Clients are told another role than the register's. That somebody is the primary is told once it
+/// takes writes; that somebody is not, also of a member that nobody can reach.
 pub(crate) fn mislabelled(seen: &Observation, id: MemberId, member: &Member) -> bool {
-    seen.register.is_some()
-        && member.report.fresh().is_some()
-        && member.label != Some(crate::remedies::role_of(seen, id))
+    let Some(register) = &seen.register else {
+        return false;
+    };
+    let role = crate::remedies::role_of(seen, id);
+    let reached = member.report.fresh().is_some();
+    let due = match role {
+        Role::Replica => reached || member.label == Some(Role::Primary),
+        Role::Primary => !register.initialised || member.server().is_some_and(|s| s.writable),
+    };
+    due && member.label != Some(role)
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use moco_model::guard::DataState;
+use moco_model::report::ThreadState;
 use moco_model::{
-    ClusterId, ClusterUid, Endpoint, Guard, MemberId, MemberReport, Millis, Phase, Register, Role,
-    ServerReport,
+    ClusterId, ClusterUid, Endpoint, Epoch, GtidSet, Guard, MemberId, MemberReport, Millis, Phase,
+    Register, Role, ServerReport,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,20 @@ pub struct Wanted {
     pub replicas: u32,
     /// Whether MOCO may act on the members.
     pub clustering: Clustering,
+    /// Whether a member whose data another history has overtaken may be emptied and cloned.
+    pub rebuild: Rebuild,
+    /// A person demands a new primary although promises are missing, and names the epoch that is to
+    /// end with it.
+    pub force: Option<Epoch>,
+}
+
+/// Whether a member's data may be given up for a clone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rebuild {
+    /// MOCO does it by itself; what only that member held is kept aside.
+    Allowed,
+    /// A person decides.
+    Forbidden,
 }
 
 /// Whether MOCO may act on the members.
@@ -81,6 +96,23 @@ pub struct Member {
     pub report: Seen<MemberReport>,
     /// The role that clients are told.
     pub label: Option<Role>,
+    /// What somebody asks of it.
+    pub ask: Option<Ask>,
+}
+
+/// What a person, or the platform, asks of a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Not to be the primary: its pod is going away, or somebody said so.
+    Leave {
+        /// Who or what asks, for people.
+        because: String,
+    },
+    /// To be the primary.
+    Lead {
+        /// Who or what asks, for people.
+        because: String,
+    },
 }
 
 /// A fact with its time. "Could not reach" is a fact with a beginning, not an error.
@@ -128,9 +160,30 @@ impl Member {
         Some(self.guard()?.data)
     }
 
+    /// Everything it holds: received or executed.
+    pub fn held(&self) -> Option<GtidSet> {
+        let server = self.server()?;
+        let received = server.replication.as_ref().map(|channel| &channel.received);
+        Some(received.map_or_else(
+            || server.executed.clone(),
+            |received| received.union(&server.executed),
+        ))
+    }
+
     /// Whether its mysqld runs and holds the cluster's history.
     pub fn runs_with_data(&self) -> bool {
         self.phase() == Some(Phase::Running) && self.data() == Some(DataState::Holding)
+    }
+
+    /// Whether it replicates from `source`, with both threads as they should be.
+    pub fn follows(&self, source: &Endpoint) -> bool {
+        let channel = self.server().and_then(|server| server.replication.as_ref());
+        channel.is_some_and(|channel| {
+            channel.source_host == source.host
+                && channel.source_port == source.port
+                && channel.receiver != ThreadState::Off
+                && channel.applier == ThreadState::On
+        })
     }
 
     /// Whether its agent reports a fault.
@@ -159,29 +212,45 @@ impl Observation {
 
     /// Whether `member` replicates from the register's primary, with both threads as they should be.
     pub fn follows_primary(&self, member: &Member) -> bool {
-        use moco_model::report::ThreadState;
-        let (Some((_, primary)), Some(server)) = (self.primary(), member.server()) else {
-            return false;
-        };
-        server.replication.as_ref().is_some_and(|channel| {
-            channel.source_host == primary.endpoint.host
-                && channel.source_port == primary.endpoint.port
-                && channel.receiver != ThreadState::Off
-                && channel.applier == ThreadState::On
-        })
+        self.primary()
+            .is_some_and(|(_, primary)| member.follows(&primary.endpoint))
     }
 
     /// Whether `member` holds every transaction that the primary had executed when it was read.
     pub fn holds_primary_set(&self, member: &Member) -> bool {
         let primary = self.primary().and_then(|(_, primary)| primary.server());
-        let (Some(primary), Some(server)) = (primary, member.server()) else {
+        let (Some(primary), Some(held)) = (primary, member.held()) else {
             return false;
         };
-        let received = server.replication.as_ref().map(|channel| &channel.received);
-        let held = received.map_or_else(
-            || server.executed.clone(),
-            |set| set.union(&server.executed),
-        );
         held.contains(&primary.executed)
+    }
+
+    /// Whether a promise of this member counts in a failover: it is recorded, and its data is the
+    /// one that was seen to hold everything.
+    pub fn counts(&self, id: MemberId) -> bool {
+        let Some(register) = &self.register else {
+            return false;
+        };
+        let incarnation = self
+            .members
+            .get(&id)
+            .and_then(Member::guard)
+            .map(|guard| &guard.incarnation);
+        register.membership.all().contains(&id)
+            && incarnation.is_some()
+            && register.counted.get(&id) == incarnation
+    }
+
+    /// The number of the next decision: above the register's, and not below any promise.
+    pub fn next_epoch(&self) -> Epoch {
+        let decided = self
+            .register
+            .as_ref()
+            .map_or(Epoch(1), |register| register.epoch.next());
+        let promised = self
+            .members
+            .values()
+            .filter_map(|member| Some(member.guard()?.promised));
+        promised.fold(decided, Epoch::max)
     }
 }

@@ -26,6 +26,11 @@ pub enum Step {
     },
     /// Tell an agent what to do.
     Send(Order),
+    /// What was asked of a member is done, or will not be done: drop the asking.
+    Settle {
+        /// Which member.
+        member: MemberId,
+    },
     /// Tell clients the role of a member.
     Label {
         /// Which member.
@@ -40,12 +45,12 @@ pub enum Step {
 pub enum Expect {
     /// No register.
     Absent,
-    /// A register of this epoch and membership version.
+    /// A register of this epoch and revision.
     Held {
         /// Its epoch.
         epoch: Epoch,
-        /// The version of its membership.
-        membership: u64,
+        /// Its revision.
+        revision: u64,
     },
 }
 
@@ -54,7 +59,7 @@ impl Expect {
     pub const fn of(register: &Register) -> Self {
         Self::Held {
             epoch: register.epoch,
-            membership: register.membership.version,
+            revision: register.revision,
         }
     }
 
@@ -76,11 +81,19 @@ impl fmt::Display for Step {
                 register.membership.version
             ),
             Self::Send(order) => {
+                let promise = if order.promise == order.epoch {
+                    String::new()
+                } else {
+                    format!(", promising {}", order.promise)
+                };
                 write!(
                     f,
-                    "tell member {} in epoch {}: {}",
+                    "tell member {} in epoch {}{promise}: {}",
                     order.member, order.epoch, order.command
                 )
+            }
+            Self::Settle { member } => {
+                write!(f, "drop what was asked of member {member}")
             }
             Self::Label { member, role } => write!(f, "label member {member} as {role}"),
         }

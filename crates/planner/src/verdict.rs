@@ -104,10 +104,10 @@ fn available(seen: &Observation, problems: &[Finding]) -> bool {
         .and_then(|(_, primary)| primary.server())
         .is_some_and(|server| server.writable && !server.offline);
     let spoilt = |found: &Finding| {
-        use Problem::{PrimaryUnreachable, SemiSyncStarved, TwoWritable};
+        use Problem::{PrimaryStuck, PrimaryUnreachable, SemiSyncStarved};
         matches!(
             found.problem,
-            PrimaryUnreachable | SemiSyncStarved | TwoWritable
+            PrimaryStuck | PrimaryUnreachable | SemiSyncStarved
         )
     };
     open && !problems.iter().any(spoilt)

@@ -8,11 +8,12 @@
 //! programs depend on, which no user's option replaces. An option that is not passed on as it was
 //! given is told in a [`ConfigNote`], never dropped in silence.
 //!
-//! Start reading at [`generate`]; the tables are in `defaults`, `fixed`, `refused` and `renamed`.
+//! Start reading at [`of_cluster`]; the tables are in `defaults`, `fixed`, `refused` and `renamed`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use moco_api::TrustedCluster;
 use moco_api::constants::{paths, ports};
 use moco_api::trusted::Size;
 
@@ -128,7 +129,23 @@ pub enum NoteKind {
     Overridden,
 }
 
-/// Makes my.cnf. `user` holds the options of the user's ConfigMap, by name.
+/// my.cnf of a cluster's members. `user` holds the options of the user's ConfigMap, by name. An argument of the
+/// container `mysqld` replaces one of them, as it would on mysqld's command line.
+pub fn of_cluster(
+    place: &Place,
+    cluster: &TrustedCluster,
+    user: &BTreeMap<String, String>,
+) -> MyCnf {
+    let mut options = user.clone();
+    for (name, value) in &cluster.pod.mysqld_options {
+        let same = |key: &String| key.replace('-', "_") == name.replace('-', "_");
+        options.retain(|key, _| !same(key));
+        options.insert(name.clone(), value.clone());
+    }
+    generate(place, cluster.pod.size, &options)
+}
+
+/// Makes my.cnf. `user` holds the user's options, by name.
 pub fn generate(place: &Place, size: Size, user: &BTreeMap<String, String>) -> MyCnf {
     let fixed = fixed(place);
     let mut notes = Vec::new();

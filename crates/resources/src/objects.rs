@@ -85,7 +85,7 @@ pub struct Objects {
 
 /// Makes all objects of a cluster.
 pub fn objects(cluster: &TrustedCluster, facts: &Facts) -> Objects {
-    let MyCnf { text, notes } = my_cnf(cluster, &facts.user_options);
+    let MyCnf { text, notes } = config::of_cluster(&Place::pod(), cluster, &facts.user_options);
     let pinned = Pinned {
         moco_image: &facts.moco_image,
         system_namespace: &facts.system_namespace,
@@ -105,18 +105,6 @@ pub fn objects(cluster: &TrustedCluster, facts: &Facts) -> Objects {
         disruption_budget: pdb::make(cluster),
         notes,
     }
-}
-
-/// my.cnf of a cluster's pods. An argument of the container `mysqld` replaces an option of the
-/// ConfigMap, as it would on mysqld's command line.
-fn my_cnf(cluster: &TrustedCluster, user_options: &BTreeMap<String, String>) -> MyCnf {
-    let mut options = user_options.clone();
-    for (name, value) in &cluster.pod.mysqld_options {
-        let same = |key: &String| key.replace('-', "_") == name.replace('-', "_");
-        options.retain(|key, _| !same(key));
-        options.insert(name.clone(), value.clone());
-    }
-    config::generate(&Place::pod(), cluster.pod.size, &options)
 }
 
 fn config_map(cluster: &TrustedCluster, my_cnf: String) -> ConfigMap {

@@ -17,9 +17,11 @@ use crate::tls::{CredentialsSource, Expected};
 
 mod error;
 mod line;
+mod peer;
 
 pub use error::ClientError;
 use line::Line;
+pub use peer::PeerClient;
 
 /// The agent of one member, as the controller calls it.
 ///
@@ -49,12 +51,17 @@ impl AgentClient {
 
     /// Asks what the agent knows about its member.
     pub async fn report(&self) -> Result<MemberReport, ClientError> {
+        self.report_within(self.0.deadline()).await
+    }
+
+    /// [`AgentClient::report`] with another deadline for this call, connecting included.
+    pub async fn report_within(&self, deadline: Duration) -> Result<MemberReport, ClientError> {
         let request = Request::new(ReportRequest {
             protocol: Some(PROTOCOL),
         });
         let answer = self
             .0
-            .call("report", request, |channel, request| async move {
+            .call("report", deadline, request, |channel, request| async move {
                 GeneratedAgentClient::new(channel)
                     .max_decoding_message_size(MESSAGE_BYTES_MAX)
                     .report(request)
@@ -68,10 +75,19 @@ impl AgentClient {
     /// Gives the agent an order. When the answer is lost the order may have been taken on all the
     /// same; orders may be repeated.
     pub async fn carry(&self, order: &Order) -> Result<Answer, ClientError> {
+        self.carry_within(order, self.0.deadline()).await
+    }
+
+    /// [`AgentClient::carry`] with another deadline for this call, connecting included.
+    pub async fn carry_within(
+        &self,
+        order: &Order,
+        deadline: Duration,
+    ) -> Result<Answer, ClientError> {
         let request = Request::new(proto::OrderRequest::from(order));
         let answer = self
             .0
-            .call("carry", request, |channel, request| async move {
+            .call("carry", deadline, request, |channel, request| async move {
                 GeneratedAgentClient::new(channel)
                     .max_decoding_message_size(MESSAGE_BYTES_MAX)
                     .carry(request)
@@ -103,9 +119,10 @@ impl ControllerClient {
     /// Tells the controller the state of a member.
     pub async fn notify(&self, notice: &Notice) -> Result<NoticeAnswer, ClientError> {
         let request = Request::new(proto::NotifyRequest::from(notice));
+        let deadline = self.0.deadline();
         let answer = self
             .0
-            .call("notify", request, |channel, request| async move {
+            .call("notify", deadline, request, |channel, request| async move {
                 GeneratedControllerClient::new(channel)
                     .max_decoding_message_size(MESSAGE_BYTES_MAX)
                     .notify(request)

@@ -8,19 +8,22 @@ use std::str::FromStr;
 
 use moco_model::GtidSet;
 
+mod beat;
 mod guard;
 mod notice;
 mod order;
 mod report;
+mod server;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use beat::{read_beat, write_beat};
 
 /// Longest text that identifies something: names, uids, hosts. Bytes; a DNS name has at most 253.
 const NAME_BYTES_MAX: usize = 253;
 /// Longest text for people, bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
-/// Longest text of a GTID set, bytes. A report holds three, which leaves a quarter of the largest
-/// message for everything else.
+/// Longest text of a GTID set, bytes; also of all sets of a report's evidence together.
 const GTID_BYTES_MAX: usize = 1024 * 1024;
 /// Most members of a cluster that are read.
 const MEMBERS_MAX: usize = 1024;

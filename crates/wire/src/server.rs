@@ -1,4 +1,4 @@
-//! Serving the two services over mutual TLS.
+//! Serving over mutual TLS: an agent's two services, and the controller's.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,15 +14,18 @@ use tonic::transport::Server;
 use tonic::{Request, Status};
 
 use crate::convert::ReadError;
-use crate::tls::{AcceptLimits, CredentialsSource, Peer, accept};
+use crate::tls::{AcceptLimits, CredentialsSource, Peer, PlaceLimits, accept};
 
 mod agent;
+mod both;
 mod controller;
+mod peer;
 
 #[cfg(test)]
 pub(crate) use agent::serve_agent_within;
 pub use agent::{AgentHandler, serve_agent};
 pub use controller::{ControllerHandler, serve_controller};
+pub use peer::PeerHandler;
 
 /// A service ended otherwise than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -77,13 +80,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) const fn with_connections(per_identity: usize, of_clusters: usize) -> Self {
+    pub(crate) const fn with_places(places: PlaceLimits) -> Self {
         Self {
             accept: AcceptLimits {
                 handshake: HANDSHAKE_TIME_MAX,
                 handshakes: HANDSHAKES_MAX,
-                per_identity,
-                of_clusters,
+                places,
             },
             shutdown_grace: SHUTDOWN_GRACE,
         }

@@ -1,5 +1,6 @@
-//! The two services over real sockets, with certificates of authorities made for the test.
+//! The services over real sockets, with certificates of authorities made for the test.
 
+mod beats;
 mod calls;
 pub(crate) mod certificates;
 mod identities;

@@ -12,6 +12,7 @@ use moco_pki::Identity;
 
 pub(crate) use accept::{AcceptLimits, Peer, accept};
 pub(crate) use dial::{DialError, Dialler};
+pub(crate) use places::PlaceLimits;
 pub(crate) use verify::Expected;
 
 pub use source::{CHECK_EVERY, CredentialsError, CredentialsSource, PemFiles};

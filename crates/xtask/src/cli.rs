@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cargo::Profile;
@@ -25,6 +26,11 @@ pub(crate) enum Word {
         #[arg(long)]
         once: bool,
     },
+    /// Breaks a cluster on this machine on purpose, while it is written to; checks that nothing acknowledged is lost.
+    Chaos {
+        #[command(flatten)]
+        options: crate::chaos::Options,
+    },
     /// Writes the files that are made from the code: `config/`, `docs/problems/`.
     Gen {
         /// Writes nothing; fails if a file is not what the code says.
@@ -35,8 +41,8 @@ pub(crate) enum Word {
     Bench {
         /// What to measure.
         names: Vec<String>,
-        /// Runs of each pair.
-        #[arg(long, default_value_t = 7)]
+        /// Runs of each pair, 1 to 1000.
+        #[arg(long, default_value_t = 7, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
         runs: usize,
         /// One JSON object a line, and nothing else on standard output.
         #[arg(long)]

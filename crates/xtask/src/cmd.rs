@@ -1,10 +1,11 @@
 //! Running other programs: every call has a time limit, and a failure shows what the program said.
 
 use std::ffi::OsStr;
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,13 +85,16 @@ impl Cmd {
         self.output().map(drop)
     }
 
-    /// Runs the program with the terminal of this one; an error if it fails.
+    /// Runs the program and shows what it says, as progress: on standard error. An error if it fails.
     pub(crate) fn run_shown(mut self) -> Result<()> {
         let shown = self.shown();
-        let status = self
+        let mut child = self
             .command
-            .status()
+            .stdout(io::stderr())
+            .spawn()
             .with_context(|| format!("start `{shown}`"))?;
+        let status = wait(&mut child, deadline(self.limit), self.limit)
+            .with_context(|| format!("`{shown}`"))?;
         if status.success() {
             Ok(())
         } else {
@@ -106,12 +110,13 @@ impl Cmd {
             .command
             .spawn()
             .with_context(|| format!("start `{shown}`"))?;
-        if let Some(pipe) = child.stdout.take() {
-            for line in BufReader::new(pipe).lines() {
-                on_line(&line.with_context(|| format!("read from `{shown}`"))?);
-            }
+        let deadline = deadline(self.limit);
+        let lines = lines_of(child.stdout.take());
+        // After the deadline the program is killed by the wait below.
+        while let Ok(line) = lines.recv_timeout(left(deadline)) {
+            on_line(&line);
         }
-        child.wait().with_context(|| format!("wait for `{shown}`"))
+        wait(&mut child, deadline, self.limit).with_context(|| format!("`{shown}`"))
     }
 
     /// Becomes the program; returns only if that fails.
@@ -136,25 +141,10 @@ impl Cmd {
             .command
             .spawn()
             .with_context(|| format!("start `{shown}`"))?;
-        let (stdin, stdout, stderr) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let input = self.input;
-        let limit = self.limit;
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                // A program may end without reading everything; its status says whether that is an error.
-                stdin.map(|mut pipe| pipe.write_all(&input).ok());
-            });
-            let stdout = scope.spawn(move || read_all(stdout));
-            let stderr = scope.spawn(move || read_all(stderr));
-            let status = wait(&mut child, limit).with_context(|| format!("`{shown}`"));
-            let (stdout, stderr) = (joined(stdout)?, joined(stderr)?);
-            Ok(Finished {
-                status: status?,
-                stdout,
-                stderr,
-            })
-        })
+        let (limit, deadline) = (self.limit, deadline(self.limit));
+        write_all(child.stdin.take(), self.input);
+        let pipes = [text_of(child.stdout.take()), text_of(child.stderr.take())];
+        finished(&mut child, &pipes, deadline, limit).with_context(|| format!("`{shown}`"))
     }
 
     fn shown(&self) -> String {
@@ -182,26 +172,84 @@ impl Finished {
     }
 }
 
-fn joined(reader: thread::ScopedJoinHandle<'_, String>) -> Result<String> {
-    reader
-        .join()
-        .map_err(|_| anyhow!("a reading thread panicked"))
+fn finished(
+    child: &mut Child,
+    [stdout, stderr]: &[Receiver<String>; 2],
+    deadline: Instant,
+    limit: Duration,
+) -> Result<Finished> {
+    let status = wait(child, deadline, limit)?;
+    let read = |pipe: &Receiver<String>| {
+        pipe.recv_timeout(left(deadline)).map_err(|_| {
+            anyhow!(
+                "it ended, and what it left running held its output open for {} s",
+                limit.as_secs()
+            )
+        })
+    };
+    Ok(Finished {
+        status,
+        stdout: read(stdout)?,
+        stderr: read(stderr)?,
+    })
 }
 
-fn read_all(pipe: Option<impl Read>) -> String {
-    let mut bytes = Vec::new();
-    // A pipe that breaks ends the text; the exit status tells the rest.
-    pipe.map(|mut pipe| pipe.read_to_end(&mut bytes).ok());
-    String::from_utf8_lossy(&bytes).into_owned()
+fn deadline(limit: Duration) -> Instant {
+    Instant::now() + limit
 }
 
-fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+// Pipes are served by threads of their own, which nobody waits for beyond the limit: a program may write more than a
+// pipe holds, and a process that it left behind may keep a pipe open for ever.
+
+fn write_all(pipe: Option<impl Write + Send + 'static>, input: Vec<u8>) {
+    thread::spawn(move || {
+        // A program may end without reading everything; its status says whether that is an error.
+        pipe.map(|mut pipe| pipe.write_all(&input).ok());
+    });
+}
+
+fn text_of(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A pipe that breaks ends the text; the exit status tells the rest.
+        pipe.map(|mut pipe| pipe.read_to_end(&mut bytes).ok());
+        // Nobody listens when the limit has passed.
+        let _ = tell.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    told
+}
+
+fn lines_of(pipe: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        let lines = pipe
+            .into_iter()
+            .flat_map(|pipe| BufReader::new(pipe).split(b'\n'));
+        for line in lines.map_while(Result::ok) {
+            if tell
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
+                break;
+            }
+        }
+    });
+    told
+}
+
+/// The status of a program that ends before `deadline`, which is `limit` after its start; else it is killed.
+fn wait(child: &mut Child, deadline: Instant, limit: Duration) -> Result<ExitStatus> {
     let begin = Instant::now();
     loop {
         if let Some(status) = child.try_wait().context("wait for its end")? {
             return Ok(status);
         }
-        if begin.elapsed() > limit {
+        if Instant::now() > deadline {
             child.kill().context("kill it")?;
             child.wait().context("wait for its end")?;
             bail!("did not finish within {} s and was killed", limit.as_secs());
@@ -230,12 +278,33 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_end_is_killed() {
+    fn a_program_that_does_not_end_is_killed_however_it_is_run() {
         let begin = Instant::now();
-        let limit = Duration::from_millis(200);
-        let error = Cmd::new("sleep").arg("60").within(limit).run().unwrap_err();
-        assert!(format!("{error:#}").contains("did not finish"), "{error:#}");
-        assert!(begin.elapsed() < Duration::from_secs(10));
+        let slow = || {
+            Cmd::new("sleep")
+                .arg("60")
+                .within(Duration::from_millis(200))
+        };
+        for ended in [
+            slow().run(),
+            slow().run_shown(),
+            slow().run_watched(|_| ()).map(drop),
+        ] {
+            let error = format!("{:#}", ended.unwrap_err());
+            assert!(error.contains("did not finish"), "{error}");
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn what_a_program_left_running_does_not_hold_the_caller() {
+        let begin = Instant::now();
+        let limit = Duration::from_millis(500);
+        for script in ["sleep 30; true", "sleep 30 & true"] {
+            let ended = Cmd::new("sh").args(["-c", script]).within(limit).run();
+            assert!(ended.is_err(), "{script}");
+        }
+        assert!(begin.elapsed() < Duration::from_secs(20));
     }
 
     #[test]

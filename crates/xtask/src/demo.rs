@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: a two-minute tour of a cluster on this machine. It tells what it does, and checks every claim.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,10 +10,13 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::cargo::{Profile, build_static};
+use crate::chaos;
 use crate::cmd::Cmd;
 use crate::mysql_root::MysqlRoot;
 use crate::paths;
 use crate::say::{Watch, say, wait_until};
+
+pub(crate) mod failover;
 
 /// How long the cluster may take to become healthy, on a slow machine.
 const HEALTHY_SECONDS: u64 = 180;
@@ -20,6 +24,10 @@ const HEALTHY_SECONDS: u64 = 180;
 const REPLICATED: Duration = Duration::from_secs(10);
 /// Rows that the tour writes.
 const ROWS: u64 = 1000;
+
+/// The tour's cluster, and its folder. Others beside it are left alone.
+const CLUSTER: &str = "default/hello";
+const FOLDER: &str = "default.hello";
 
 /// What is done with the cluster at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +80,13 @@ impl Local {
             .run_shown()
     }
 
+    /// The same without a word, for those whose standard output is for programs.
+    pub(crate) fn up_quietly(&self, manifest: &Path) -> Result<()> {
+        let limit = HEALTHY_SECONDS.to_string();
+        let manifest = manifest.to_string_lossy();
+        self.call(&["up", &manifest, "--timeout", &limit]).run()
+    }
+
     /// The same in the background; the child ends when the cluster is healthy.
     pub(crate) fn up_in_background(&self, manifest: &Path) -> Result<Child> {
         Command::new(&self.program)
@@ -91,9 +106,19 @@ impl Local {
         &self.moco
     }
 
+    /// `moco-local` itself.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The folder of the cluster of `examples/mysqlcluster.yaml`.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.dir.join(FOLDER)
+    }
+
     /// The command line of a running member, without the program.
     pub(crate) fn supervise_arguments(&self) -> Result<Vec<String>> {
-        let file = self.dir.join("default.hello/member-0/supervise.json");
+        let file = self.home().join("member-0/supervise.json");
         let text =
             std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let record: Value = serde_json::from_str(&text).context("read the member's process")?;
@@ -110,33 +135,59 @@ impl Local {
 
     /// What `status` says, for programs.
     pub(crate) fn status(&self) -> Result<Value> {
-        let text = self.call(&["status", "--output", "json"]).output()?;
+        let text = self
+            .call(&["status", "--cluster", CLUSTER, "--output", "json"])
+            .output()?;
         serde_json::from_str(&text).context("read the status")
     }
 
     /// Runs SQL through the primary address.
     pub(crate) fn write(&self, statement: &str) -> Result<String> {
-        self.call(&["sql", statement]).output()
+        self.call(&["sql", "--cluster", CLUSTER, statement])
+            .output()
     }
 
     /// Runs SQL through the replica address.
     pub(crate) fn read(&self, statement: &str) -> Result<String> {
-        self.call(&["sql", "--replica", statement]).output()
+        self.call(&["sql", "--cluster", CLUSTER, "--replica", statement])
+            .output()
+    }
+
+    /// Stops the cluster and keeps its data and logs; nothing to do is fine.
+    fn stop(&self) -> Result<()> {
+        self.down(&[])
     }
 
     /// Stops the cluster and deletes its data; nothing to do is fine.
     pub(crate) fn delete(&self) -> Result<()> {
-        let exists = std::fs::read_dir(&self.dir).is_ok_and(|mut found| found.next().is_some());
-        if exists {
-            self.call(&["down", "--delete"]).run_shown()
-        } else {
-            Ok(())
+        self.down(&["--delete"])?;
+        // What a start that was cut in the middle left is no cluster.
+        let folder = self.dir.join(FOLDER);
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("remove {}", folder.display()))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// The words that a person would type.
-    fn typed(&self) -> String {
-        format!("{} --dir {}", self.program.display(), self.dir.display())
+    fn down(&self, options: &[&str]) -> Result<()> {
+        if !self.dir.join(FOLDER).join("manifest.yaml").exists() {
+            return Ok(());
+        }
+        let words = ["down", "--cluster", CLUSTER];
+        self.call(&[&words, options].concat()).run_shown()
+    }
+
+    /// A line for a shell that makes `moco-local` and MySQL's programs words, and means this cluster.
+    fn shell_line(&self) -> String {
+        let folder = |file: &Path| file.parent().unwrap_or(file).display().to_string();
+        format!(
+            "export PATH=\"{}:{}:$PATH\" MOCO_LOCAL_DIR=\"{}\"",
+            folder(&self.program),
+            folder(&self.mysqld),
+            self.dir.display()
+        )
     }
 }
 
@@ -147,12 +198,16 @@ pub(crate) fn run(end: End) -> Result<()> {
         End::Stop => paths::state()?.join("demo-once"),
     };
     let local = Local::prepare("cargo xtask demo", Profile::Quick, dir)?;
+    let chaos = chaos::program()?;
     let watch = Watch::start();
     local.delete().context("remove what an earlier run left")?;
-    let told = tour(&local, watch);
+    let told = tour(&local, watch).and_then(|()| failover::tell(&local, &chaos, watch));
     if end == End::Stop {
-        let stopped = local.delete();
-        told.and(stopped)?;
+        if told.is_err() {
+            // The logs stay, for whoever asks why.
+            return told.and(local.stop());
+        }
+        local.delete()?;
         watch.say("every claim holds; the cluster is stopped and deleted");
         return Ok(());
     }
@@ -242,19 +297,20 @@ fn check_replicas(local: &Local) -> Result<()> {
 }
 
 fn farewell(local: &Local) {
-    let typed = local.typed();
-    let mysql = local.mysqld.with_file_name("mysql");
     say(&format!(
         "
-The cluster runs. Try:
-  {typed} status
-  {typed} sql --mysql {mysql} \"SELECT COUNT(*) FROM demo.t\"
-  {typed} sql --mysql {mysql} --replica \"SELECT @@server_id, COUNT(*) FROM demo.t\"
-Kill a mysqld of the table above with `kill -9 PID` and look at the status again: its agent reports
-the death at once, and it is started again and follows the primary without a clone.
+The cluster runs. This line makes `moco-local` and MySQL words of your shell:
+  {line}
+Then try:
+  moco-local status
+  moco-local sql \"SELECT COUNT(*) FROM demo.t\"
+  moco-local sql --replica \"SELECT @@server_id, COUNT(*) FROM demo.t\"
+  moco-local switchover
+  moco-local failovers
+Kill the primary's mysqld of the table above with `kill -9 PID` and look at the status again.
 Stop it, and delete its data:
-  {typed} down --delete",
-        mysql = mysql.display()
+  moco-local down --delete",
+        line = local.shell_line()
     ));
 }
 

@@ -13,6 +13,7 @@
 mod bench;
 mod cache;
 mod cargo;
+mod chaos;
 mod cli;
 mod cmd;
 mod counts;
@@ -81,6 +82,7 @@ fn run(cli: Cli) -> Result<()> {
         } else {
             demo::End::Leave
         }),
+        Word::Chaos { options } => chaos::run(&options),
         Word::Gen { check: true } => generate::check(),
         Word::Gen { check: false } => generate::write(),
         Word::Bench { names, runs, json } => bench::run(&names, bench::Effort { runs }, json),

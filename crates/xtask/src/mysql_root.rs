@@ -67,9 +67,16 @@ fn make(partial: &Path, final_folder: &Path) -> Result<()> {
 }
 
 fn fetch(root: &Path) -> Result<()> {
+    // Nothing is run inside of the root, so a user without the right to change roots needs none.
+    let mode = if needs::is_root() {
+        "root"
+    } else {
+        "chrootless"
+    };
     Cmd::new("mmdebstrap")
         // The `custom` variant fails on sid; `extract` unpacks and runs no maintainer script.
         .args(["--quiet", "--variant=extract"])
+        .arg(format!("--mode={mode}"))
         // A mirror's copy of sid's index may be older than the index says it may be.
         .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
         .arg(format!("--include={PACKAGES}"))

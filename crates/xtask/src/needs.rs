@@ -84,8 +84,9 @@ pub(crate) fn ensure(word: &str, needs: &[Need]) -> Result<()> {
         match need {
             Need::Root => bail!("`{word}` needs root: run it as root, or with `sudo -E`"),
             Need::Go => bail!(
-                "`{word}` builds Kubernetes from source and needs Go 1.26 or newer on PATH; \
-                 install it as https://go.dev/doc/install describes"
+                "`{word}` builds Kubernetes from source and needs {} on PATH; \
+                 install it as https://go.dev/doc/install describes",
+                need.said()
             ),
             _ => {}
         }
@@ -98,15 +99,17 @@ pub(crate) fn ensure(word: &str, needs: &[Need]) -> Result<()> {
     }
     if !(is_root() && is_debian()) {
         bail!(
-            "`{word}` needs programs that are missing here: {missing:?}\n\
+            "`{word}` needs what is missing here: {}\n\
              on Debian, run:\n    sudo apt-get update\n    sudo apt-get install {}",
+            said_all(&missing),
             packages.join(" ")
         );
     }
     install(&packages)?;
     match missing.iter().find(|need| !need.met()) {
         Some(need) => bail!(
-            "{need:?} is still missing after installing {}",
+            "{} is still missing after installing {}",
+            need.said(),
             packages.join(" ")
         ),
         None => Ok(()),
@@ -116,12 +119,17 @@ pub(crate) fn ensure(word: &str, needs: &[Need]) -> Result<()> {
 /// Which of `needs` are missing here and cannot be installed, in words; installs nothing.
 pub(crate) fn unmet_for_good(needs: &[Need]) -> Option<String> {
     let can_install = is_root() && is_debian();
-    let missing: Vec<String> = needs
+    let missing: Vec<Need> = needs
         .iter()
+        .copied()
         .filter(|need| !need.met() && (need.package().is_none() || !can_install))
-        .map(Need::said)
         .collect();
-    (!missing.is_empty()).then(|| format!("it needs {}", missing.join(", ")))
+    (!missing.is_empty()).then(|| format!("it needs {}", said_all(&missing)))
+}
+
+fn said_all(needs: &[Need]) -> String {
+    let said: Vec<_> = needs.iter().map(Need::said).collect();
+    said.join(", ")
 }
 
 impl Need {
@@ -132,7 +140,7 @@ impl Need {
             Self::StaticBusybox => {
                 find_program("busybox").is_some_and(|path| elf::is_static(&path).unwrap_or(false))
             }
-            Self::Go => find_program("go").is_some(),
+            Self::Go => find_program("go").is_some_and(|go| go_fits(&go)),
             Self::Root => is_root(),
         }
     }
@@ -150,10 +158,25 @@ impl Need {
             Self::Program { name, .. } => format!("the program {name}"),
             Self::File { path, .. } => format!("the file {path}"),
             Self::StaticBusybox => "a static busybox".to_owned(),
-            Self::Go => "Go".to_owned(),
+            Self::Go => format!("Go {}.{} or newer", GO.0, GO.1),
             Self::Root => "root".to_owned(),
         }
     }
+}
+
+/// The oldest Go that builds the programs of the test cluster.
+const GO: (u32, u32) = (1, 26);
+
+fn go_fits(go: &Path) -> bool {
+    let said = Cmd::new(go).arg("version").output();
+    said.ok().and_then(|said| go_version_in(&said)) >= Some(GO)
+}
+
+/// The version in `go version go1.26.1 linux/amd64`.
+fn go_version_in(said: &str) -> Option<(u32, u32)> {
+    let version = said.split_whitespace().nth(2)?.strip_prefix("go")?;
+    let mut parts = version.split(|c: char| !c.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// Where a program is: PATH, and the folders of system programs that a user's PATH may lack.
@@ -262,5 +285,14 @@ mod tests {
         let said = unmet_for_good(&needs);
         assert_eq!(said.is_some(), !(is_root() && is_debian()), "{said:?}");
         assert_eq!(Need::Go.package(), None);
+    }
+
+    #[test]
+    fn an_old_go_is_told_from_a_new_one() {
+        let read = |said| go_version_in(said);
+        assert!(read("go version go1.26.1 linux/amd64") >= Some(GO));
+        assert!(read("go version go1.27rc1 linux/amd64") >= Some(GO));
+        assert!(read("go version go1.19.8 linux/amd64") < Some(GO));
+        assert_eq!(read("go version devel"), None);
     }
 }

@@ -1,7 +1,7 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use moco_model::register::{Basis, BasisKind};
-use moco_model::{Epoch, MemberId, Membership, Register};
+use moco_model::register::{Basis, BasisKind, Cause, Handover, Switchover};
+use moco_model::{Epoch, GtidSet, MemberId, Membership, Register};
 use serde_json::Map;
 
 use super::*;
@@ -96,12 +96,14 @@ fn what_rules_iterate_over_is_bounded() {
 #[test]
 fn the_register_survives_the_api_server() {
     let ids = |n| (0..n).map(MemberId).collect();
+    let set: GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9".parse().unwrap();
     for (kind, old) in [
         (BasisKind::Bootstrap, None),
-        (BasisKind::RestartInPlace, Some(ids(1))),
+        (BasisKind::Switchover, Some(ids(1))),
     ] {
         let register = Register {
             epoch: Epoch(7),
+            revision: 11,
             primary: MemberId(2),
             membership: Membership {
                 members: ids(3),
@@ -113,7 +115,28 @@ fn the_register_survives_the_api_server() {
                 kind,
                 decided_at: 1_800_000_000_000,
                 because: "x".to_owned(),
+                must_hold: set.clone(),
             },
+            counted: BTreeMap::from([(MemberId(1), "incarnation".to_owned())]),
+            switchover: Some(Switchover {
+                to: MemberId(1),
+                because: "y".to_owned(),
+                begun_at: 1,
+                deadline: 2,
+            }),
+            handovers: vec![Handover {
+                epoch: Epoch(7),
+                kind,
+                from: MemberId(0),
+                to: MemberId(2),
+                cause: Cause::Silent,
+                because: "z".to_owned(),
+                noticed_at: 1,
+                decided_at: 2,
+                opened_at: Some(3),
+                promised: BTreeMap::from([(MemberId(1), set.clone())]),
+                proof: "p".to_owned(),
+            }],
         };
         let status = json!({ "status": { "register": register } });
         let pruned = prune(&status, &schema());

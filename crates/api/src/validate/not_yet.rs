@@ -81,6 +81,11 @@ pub(super) fn fields(spec: &MySQLClusterSpec, findings: &mut Findings) {
             "spec.agentUseLocalhost",
             "the agent always talks to mysqld over a local socket",
         ),
+        (
+            spec.initialize_timezone_data == Some(false),
+            "spec.initializeTimezoneData",
+            "the time zone tables are always loaded",
+        ),
     ];
     let plain = plain.into_iter().filter(|(given, ..)| *given);
     notes.extend(plain.map(|(_, field, because)| note(field, because)));

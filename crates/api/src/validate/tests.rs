@@ -197,6 +197,7 @@ fn fields_without_effect_are_listed() {
         "logRotationSize": 100,
         "slowQueryLogConfigTmpl": "x",
         "agentUseLocalhost": true,
+        "initializeTimezoneData": false,
         "offline": true,
         "primaryServiceTemplate": { "spec": { "selector": { "a": "b" } } },
     });

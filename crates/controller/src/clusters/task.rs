@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use moco_pass::{Passed, Pilot, now};
+use moco_pass::{Lines, Passed, Pilot, now};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -18,8 +18,12 @@ use crate::watch::ClusterHead;
 use crate::world::{KubeWorld, RegisterHealth, WorldError};
 use moco_model::sentence::with_causes;
 
-/// Between two passes at least: many events at once are looked at once.
-const SPACING: Duration = Duration::from_millis(100);
+/// Between an event and its pass: many events at once are looked at once.
+const SPACING: Duration = Duration::from_millis(10);
+/// After a step that was taken, its effect is looked for this soon: nobody may write meanwhile.
+const AFTER_STEP: Duration = Duration::from_millis(2);
+/// Shorter pauses than this are wished for when something is under way, and are kept.
+const URGENT: Duration = Duration::from_millis(500);
 /// Without any event, a cluster is looked at once in this time.
 const LONGEST: Duration = Duration::from_secs(60);
 /// From this pause on, chance keeps the passes of many clusters apart.
@@ -94,7 +98,7 @@ async fn rung(bell: &Notify) {
 impl Life {
     fn new(context: Context, head: ClusterHead) -> Self {
         let world = KubeWorld::new(context.clone(), head.clone());
-        let pilot = Pilot::new(world, context.credentials.clone());
+        let pilot = Pilot::new(world, Lines::new(context.credentials.clone()));
         let reconciler = Reconciler::new(context.clone(), head.clone());
         Self {
             context,
@@ -183,7 +187,10 @@ impl Life {
 /// The pause before the next pass, when the planner wishes for `wished` and the verdict is `age` old.
 fn next_pause(wished: Duration, age: Duration, acted: bool) -> Duration {
     if acted {
-        return SPACING;
+        return AFTER_STEP;
+    }
+    if wished < URGENT {
+        return wished.max(SPACING);
     }
     let lasting = (age / LASTING_SHARE).min(LASTING);
     let pause = wished.max(lasting).clamp(SPACING, LONGEST);
@@ -205,7 +212,9 @@ mod tests {
         assert_eq!(next_pause(half, secs(60), false), secs(3));
         let slow = next_pause(half, secs(3600), false);
         assert!(slow <= LASTING && slow >= LASTING.mul_f64(0.79));
-        assert_eq!(next_pause(half, secs(3600), true), SPACING);
+        assert_eq!(next_pause(half, secs(3600), true), AFTER_STEP);
+        let soon = Duration::from_millis(100);
+        assert_eq!(next_pause(soon, secs(3600), false), soon);
         assert_eq!(next_pause(Duration::ZERO, Duration::ZERO, false), SPACING);
         assert!(next_pause(secs(600), secs(1), false) <= LONGEST);
     }

@@ -11,15 +11,20 @@ use crate::call::{Attempt, call};
 use crate::context::Context;
 use crate::watch::ClusterHead;
 
-/// Forms of my.cnf that are kept. A pod that still runs with an old one needs it to start again.
+/// Forms of my.cnf that are kept.
 const KEPT: usize = 10;
 
-/// Removes the oldest ConfigMaps of a cluster beyond [`KEPT`]; `current` always stays.
+/// Removes the oldest ConfigMaps of a cluster beyond [`KEPT`]; `current` always stays. While pods of an older
+/// template are left nothing is removed: Kubernetes may have to make such a pod again, and it names an older one.
 pub(super) async fn config_maps(
     context: &Context,
     head: &ClusterHead,
     current: &str,
 ) -> Result<(), ReconcileError> {
+    let set = context.sights.set(&head.id);
+    if !set.is_some_and(|set| set.is_of_one_revision()) {
+        return Ok(());
+    }
     let namespace = &head.id.namespace;
     let prefix = format!("{}.", head.id.prefixed_name());
     let names = context.sights.names_of("ConfigMap", namespace);

@@ -299,6 +299,37 @@ async fn nothing_changes_while_reconciliation_is_stopped() {
 }
 
 #[tokio::test]
+async fn an_old_configuration_stays_as_long_as_a_pod_of_an_old_template_may_be_made_again() {
+    let mut world = World::new().await;
+    world.settled(recorded()).await;
+    let path = |n: i64| format!("/api/v1/namespaces/app/configmaps/moco-db.old{n}");
+    for n in 0..12 {
+        let labels = json!({
+            "app.kubernetes.io/instance": "db", "app.kubernetes.io/created-by": "moco",
+        });
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": format!("moco-db.old{n}"), "namespace": "app", "labels": labels,
+                "creationTimestamp": format!("2026-01-01T00:00:{:02}Z", n + 1),
+            },
+        });
+        world.server.put(&path(n), map);
+    }
+    for (current, left) in [("old", true), ("new", false)] {
+        let mut set = world.server.get(SET).unwrap();
+        set["status"] = json!({
+            "observedGeneration": set["metadata"]["generation"],
+            "currentRevision": current, "updateRevision": "new",
+        });
+        world.server.put(SET, set);
+        world.pass(json!({ "replicas": 3 }), recorded()).await;
+        assert_eq!(world.server.get(&path(0)).is_some(), left, "{current}");
+    }
+    assert!(world.server.get(&path(11)).is_some(), "the newest stay");
+}
+
+#[tokio::test]
 async fn a_deleted_cluster_takes_the_master_copy_along() {
     let mut world = World::new().await;
     world.settled(json!({})).await;

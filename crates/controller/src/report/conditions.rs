@@ -112,26 +112,36 @@ fn found(of: &Sources<'_>, before: &[Condition]) -> Vec<Said> {
     all
 }
 
-/// Initialized, Available, Healthy: the verdict.
+/// Initialized, Available, Healthy: the verdict. A cluster is Healthy only when its pods are ready as well, as it has
+/// always been: who waits for Healthy connects next.
 fn standing(of: &Sources<'_>) -> Vec<Said> {
     let verdict = &of.decision.verdict;
     let stopped = of.seen.wanted.clustering == Clustering::Stopped;
     // Once initialised, always initialised: a lost register must never look like a new cluster.
     let initialised = verdict.standing.initialized || of.seen.initialised_before;
     let known = |yes| if stopped { "Unknown" } else { word(yes) };
-    let all = all_problems(of);
-    let sentence = &verdict.sentence;
-    [
-        (conditions::INITIALIZED, word(initialised), sentence),
-        (
-            conditions::AVAILABLE,
-            known(verdict.standing.available),
-            sentence,
+    let available = known(verdict.standing.available);
+    let (code, sentence) = (&verdict.code, &verdict.sentence);
+    let (reason, message) = if verdict.standing.healthy && !of.healthy() {
+        let wanted = of.seen.wanted.replicas;
+        let message = format!(
+            "every member does its work, and {} of {wanted} pods are ready: the Services lead to these only",
+            of.ready_pods
+        );
+        (reasons::PODS_NOT_READY, message)
+    } else {
+        (code.as_str(), all_problems(of))
+    };
+    vec![
+        Said::new(
+            conditions::INITIALIZED,
+            word(initialised),
+            code,
+            sentence.clone(),
         ),
-        (conditions::HEALTHY, known(verdict.standing.healthy), &all),
+        Said::new(conditions::AVAILABLE, available, code, sentence.clone()),
+        Said::new(conditions::HEALTHY, known(of.healthy()), reason, message),
     ]
-    .map(|(kind, status, message)| Said::new(kind, status, &verdict.code, message.clone()))
-    .into()
 }
 
 /// The verdict names the first problem and counts the others; here they are all said.
@@ -170,7 +180,7 @@ fn reconciling(of: &Sources<'_>) -> Vec<Said> {
                 String::new(),
             ));
         }
-        Outcome::Stopped => {}
+        Outcome::Unknown | Outcome::Stopped => {}
         Outcome::Invalid(sentence) => {
             all.push(Said::new(
                 kind,
@@ -194,12 +204,14 @@ fn reconciling(of: &Sources<'_>) -> Vec<Said> {
     } else {
         reasons::RECONCILIATION_INACTIVE
     };
-    all.push(Said::new(
-        conditions::RECONCILIATION_ACTIVE,
-        word(active),
-        reason,
-        String::new(),
-    ));
+    if of.reconciled.outcome != Outcome::Unknown {
+        all.push(Said::new(
+            conditions::RECONCILIATION_ACTIVE,
+            word(active),
+            reason,
+            String::new(),
+        ));
+    }
     let active = of.seen.wanted.clustering == Clustering::Active;
     let reason = if active {
         reasons::CLUSTERING_ACTIVE

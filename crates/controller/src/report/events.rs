@@ -6,8 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
 use moco_api::MySQLClusterStatus;
 use moco_api::constants::{conditions, events};
+use moco_model::register::{BasisKind, Handover};
 use moco_model::report::FaultCode;
-use moco_model::{MemberId, Phase};
+use moco_model::{Epoch, MemberId, Phase};
 use moco_planner::{Observation, Problem};
 use serde_json::Value;
 
@@ -16,7 +17,28 @@ const NOTE_BYTES_MAX: usize = 1024;
 
 /// What was seen in the pass before, as far as changes of it are told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Glimpse(BTreeMap<MemberId, MemberGlimpse>);
+pub(crate) struct Glimpse {
+    members: BTreeMap<MemberId, MemberGlimpse>,
+    /// The last change of the primary that is complete; not known before the first look.
+    handover: LastHandover,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum LastHandover {
+    #[default]
+    NotLookedYet,
+    Never,
+    Was(Handover),
+}
+
+impl LastHandover {
+    fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::Was(handover) => Some(handover.epoch),
+            Self::NotLookedYet | Self::Never => None,
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct MemberGlimpse {
@@ -38,17 +60,33 @@ impl Glimpse {
                 writable: report.server.as_ref().is_some_and(|server| server.writable),
             });
             heard
-                .or_else(|| self.0.get(id).copied())
+                .or_else(|| self.members.get(id).copied())
                 .map(|glimpse| (*id, glimpse))
         };
-        Self(seen.members.iter().filter_map(glimpse).collect())
+        let handovers = seen
+            .register
+            .iter()
+            .flat_map(|register| &register.handovers);
+        let complete = handovers.rev().find(|one| one.opened_at.is_some());
+        Self {
+            members: seen.members.iter().filter_map(glimpse).collect(),
+            handover: complete.map_or(LastHandover::Never, |one| LastHandover::Was(one.clone())),
+        }
     }
 
     /// Changes from `self` to `now` that MOCO has always told.
     pub(super) fn changes(&self, now: &Self) -> Vec<Event> {
         let mut told = Vec::new();
-        for (id, new) in &now.0 {
-            let Some(old) = self.0.get(id) else { continue };
+        if let LastHandover::Was(new) = &now.handover
+            && self.handover != LastHandover::NotLookedYet
+            && self.handover.epoch() != Some(new.epoch)
+        {
+            told.push(handed_over(new));
+        }
+        for (id, new) in &now.members {
+            let Some(old) = self.members.get(id) else {
+                continue;
+            };
             if new.clone_failed && !old.clone_failed {
                 let note = format!("cloning member {id} failed");
                 told.push(event(EventType::Warning, events::CLONE_FAILED, note));
@@ -63,6 +101,20 @@ impl Glimpse {
         }
         told
     }
+}
+
+/// Another member takes writes: why, how long it took, and what proves that nothing was lost.
+fn handed_over(handover: &Handover) -> Event {
+    let (type_, reason) = match handover.kind {
+        BasisKind::Switchover => (EventType::Normal, events::SWITCH_OVER),
+        _ => (EventType::Warning, events::FAIL_OVER),
+    };
+    let took_ms = handover.opened_at.unwrap_or(handover.decided_at) - handover.noticed_at;
+    let note = format!(
+        "member {} took over from member {} within {took_ms} ms: {}; {}",
+        handover.to, handover.from, handover.because, handover.proof
+    );
+    event(type_, reason, note)
 }
 
 /// Events of a changed status: a new verdict, and what newly has no effect.
@@ -120,7 +172,11 @@ fn kind_of(code: &str) -> EventType {
         Problem::ReplicaDetached,
         Problem::PrimaryClosed,
         Problem::WrongAcks,
-        Problem::Growing,
+        Problem::MembersChanging,
+        Problem::SwitchoverAsked,
+        Problem::SwitchoverUnderWay,
+        Problem::PromisePending,
+        Problem::BookOutdated,
         Problem::LabelsOutdated,
     ];
     let is_normal = code == moco_planner::verdict::HEALTHY

@@ -16,6 +16,7 @@ struct Case {
     seen: Observation,
     reconciled: Reconciled,
     set: Option<SetView>,
+    ready_pods: u32,
 }
 
 impl Case {
@@ -28,6 +29,7 @@ impl Case {
             seen,
             reconciled,
             set: None,
+            ready_pods: 3,
         }
     }
 
@@ -39,7 +41,7 @@ impl Case {
             decision: &decision,
             reconciled: &self.reconciled,
             set: self.set.as_ref(),
-            ready_pods: 3,
+            ready_pods: self.ready_pods,
             generation: 4,
         };
         let report = report(&sources, before, now);
@@ -92,6 +94,24 @@ fn a_condition_keeps_its_time_until_its_status_changes() {
 }
 
 #[test]
+fn a_cluster_is_healthy_only_when_its_pods_are_ready() {
+    let mut status = json!({});
+    let mut case = Case::new(observation(3));
+    case.ready_pods = 2;
+    case.apply(&mut status, at(100));
+    let healthy = condition(&status, "Healthy");
+    assert_eq!(healthy["status"], json!("False"));
+    assert_eq!(healthy["reason"], json!("PodsNotReady"));
+    let message = healthy["message"].as_str().unwrap();
+    assert!(message.contains("2 of 3 pods are ready"), "{message}");
+    assert_eq!(condition(&status, "Available")["status"], json!("True"));
+    case.ready_pods = 3;
+    case.apply(&mut status, at(200));
+    assert_eq!(condition(&status, "Healthy")["status"], json!("True"));
+    assert_eq!(condition(&status, "Healthy")["reason"], json!("Healthy"));
+}
+
+#[test]
 fn every_problem_is_said_where_health_is_denied() {
     let mut status = json!({});
     let mut seen = observation(3);
@@ -100,7 +120,7 @@ fn every_problem_is_said_where_health_is_denied() {
     seen.wanted.replicas = 1;
     Case::new(seen).apply(&mut status, at(100));
     let message = condition(&status, "Healthy")["message"].as_str().unwrap();
-    assert!(message.contains("ShrinkRequested: "), "{message}");
+    assert!(message.contains("MembersChanging: "), "{message}");
     assert!(message.contains("ReplicaUnreachable: "), "{message}");
 }
 
@@ -184,6 +204,17 @@ fn a_stopped_cluster_is_neither_well_nor_unwell() {
         json!("False")
     );
     assert_eq!(condition(&status, "ReconcileSuccess"), &Value::Null);
+}
+
+#[test]
+fn what_was_said_of_objects_stays_until_they_are_looked_at_again() {
+    let mut status = json!({});
+    let mut case = Case::new(observation(3));
+    case.apply(&mut status, at(100));
+    let before = status.clone();
+    case.reconciled = Reconciled::default();
+    assert!(case.apply(&mut status, at(200)).is_empty());
+    assert_eq!(status, before);
 }
 
 #[test]

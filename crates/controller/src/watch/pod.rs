@@ -1,11 +1,12 @@
 //! What is kept of a pod: a small part. A pod as the API server sends it costs some 190 KB in memory.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use moco_api::constants::labels;
+use moco_api::constants::{annotations, labels};
 use moco_model::{ClusterId, MemberId};
 use serde::{Deserialize, Deserializer};
 
@@ -109,6 +110,14 @@ impl PodView {
             .any(|one| one.kind == condition && one.status == "True")
     }
 
+    /// Whether an annotation that asks something of the member is `"true"`.
+    pub(crate) fn asks(&self, annotation: &str) -> bool {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations
+            .and_then(|all| all.get(annotation))
+            .is_some_and(|value| value == "true")
+    }
+
     /// Whether it is being deleted.
     pub(crate) const fn is_leaving(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
@@ -125,10 +134,20 @@ pub(super) fn lean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectM
         resource_version: full.resource_version,
         generation: full.generation,
         labels: full.labels,
+        annotations: asked(full.annotations),
         owner_references: full.owner_references,
         deletion_timestamp: full.deletion_timestamp,
         ..ObjectMeta::default()
     })
+}
+
+/// The annotations that ask something of the member.
+fn asked(annotations: Option<BTreeMap<String, String>>) -> Option<BTreeMap<String, String>> {
+    let asks = |(name, _): &(String, String)| {
+        [annotations::DEMOTE, annotations::PROMOTE].contains(&name.as_str())
+    };
+    let kept: BTreeMap<_, _> = annotations?.into_iter().filter(asks).collect();
+    (!kept.is_empty()).then_some(kept)
 }
 
 impl Resource for PodView {

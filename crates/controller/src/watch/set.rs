@@ -40,6 +40,13 @@ pub(crate) struct SetStatus {
 }
 
 impl SetView {
+    /// Whether it is known that every pod, there or to be made, is of the newest template.
+    pub(crate) fn is_of_one_revision(&self) -> bool {
+        let status = &self.status;
+        status.observed_generation >= self.metadata.generation.unwrap_or_default()
+            && status.current_revision == status.update_revision
+    }
+
     /// Whether every pod is there, available, and made from the newest template; else what is missing.
     pub(crate) fn ready(&self) -> Result<(), String> {
         let wanted = self.spec.replicas.unwrap_or(1);

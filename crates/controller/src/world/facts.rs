@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use moco_api::constants::{containers, labels, ports};
+use moco_api::constants::{annotations, containers, labels, ports};
 use moco_model::{ClusterId, Endpoint, MemberId, Register, Role};
 use moco_pass::{Facts, MemberFacts};
 use moco_planner::Wanted;
-use moco_planner::observation::{Clustering, PlatformFault, PlatformFaultKind};
+use moco_planner::observation::{Ask, Clustering, PlatformFault, PlatformFaultKind};
 
 use super::platform;
 use crate::cluster::ClusterObject;
@@ -60,6 +60,8 @@ pub(super) fn facts(
         wanted: Wanted {
             replicas,
             clustering: clustering(cluster),
+            rebuild: cluster.rebuild(),
+            force: cluster.force_failover(),
         },
         // A register that cannot be read was written by somebody: nothing may be initialised.
         initialised_before: cluster.initialised_before() || unreadable.is_some(),
@@ -113,6 +115,25 @@ fn member(cluster: &ClusterId, id: MemberId, pod: Option<&PodView>) -> MemberFac
         endpoint,
         agent: agent(pod),
         label: pod.and_then(label),
+        ask: pod.and_then(ask),
+    }
+}
+
+/// What a person or Kubernetes asks of the member. A pod that is going away cannot stay primary,
+/// whatever else is asked.
+fn ask(pod: &PodView) -> Option<Ask> {
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    if pod.is_leaving() {
+        let because = format!("pod {name} is being deleted");
+        Some(Ask::Leave { because })
+    } else if pod.asks(annotations::PROMOTE) {
+        let because = format!("pod {name} is annotated {}", annotations::PROMOTE);
+        Some(Ask::Lead { because })
+    } else if pod.asks(annotations::DEMOTE) {
+        let because = format!("pod {name} is annotated {}", annotations::DEMOTE);
+        Some(Ask::Leave { because })
+    } else {
+        None
     }
 }
 

@@ -1,3 +1,4 @@
+use moco_api::constants::labels;
 use moco_planner::Memory;
 use moco_planner::decide;
 

@@ -10,29 +10,34 @@ use moco_model::{Account, ClusterId, ClusterUid, MemberId};
 use moco_pki::{Authority, Bundle, ClusterName, KeyPem, LeafRequest, Namespace, issue};
 use rustix::process::Signal;
 
-use super::wait;
+use super::{say, wait};
 use crate::cli::Up;
 use crate::home::{self, Home};
 use crate::manifest::{Manifest, Settings};
-use crate::{daemon, processes};
+use crate::{daemon, members, processes};
 
 pub(super) fn up(dir: Option<PathBuf>, arguments: &Up) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let root = home::root(dir)?;
     let unknown = ClusterUid("00000000".to_owned());
-    let id = Manifest::read(&arguments.file, &unknown)?.cluster.id;
-    let home = Home::of(&root, &id);
+    let manifest = Manifest::read(&arguments.file, &unknown)?;
+    let id = &manifest.cluster.id;
+    let home = Home::of(&root, id);
     home::private_dir(home.path())?;
     let settings = settle(&root, &home, arguments)?;
-    make_secrets(&home, &settings, &id)?;
-    let text = fs::read(&arguments.file)
-        .with_context(|| format!("cannot read the manifest {}", arguments.file.display()))?;
-    home::replace(&home.manifest(), &text).context("cannot keep the manifest")?;
+    make_secrets(&home, &settings, id)?;
+    let options = members::options_without_effect(&home, &settings, &manifest);
+    for sentence in manifest.without_effect.iter().chain(&options) {
+        say(&format!("note: {sentence}"));
+    }
+    home::replace(&home.manifest(), manifest.text.as_bytes())
+        .context("cannot keep the manifest")?;
     match processes::recorded(&home.daemon())? {
         Some(daemon) => daemon.signal(Signal::HUP)?,
         None => start_daemon(&home)?,
     }
-    wait::healthy(&home, began, Duration::from_secs(arguments.timeout))
+    let within = Duration::from_secs(arguments.timeout);
+    wait::healthy(&home, &manifest.mark(), began, within)
 }
 
 /// What is settled at the first start is kept; the programs may be other ones each time.

@@ -3,9 +3,9 @@
 use moco_model::GtidSet;
 use moco_model::report::{ReplicationReport, ThreadState};
 
-use crate::connect::Server;
 use crate::error::Error;
 use crate::record::Record;
+use crate::session::Session;
 
 const ATTEMPTED: &str = "read the state of replication";
 
@@ -21,6 +21,8 @@ pub(crate) struct Channel {
     applier_error: Option<(u16, String)>,
     pub(crate) received: GtidSet,
     clock: Clock,
+    /// The receiver is in the middle of a transaction.
+    coming_in: bool,
 }
 
 /// The settings that [`crate::replication::follow`] makes.
@@ -65,11 +67,15 @@ struct Clock {
     applied: i64,
     /// The same of the oldest one that is being applied.
     applying: i64,
+    /// When the receiver last got a heartbeat, or began or ended to receive a transaction, or was
+    /// started, if that is later. A re-point forgets heartbeats and not the old source's
+    /// transactions, so without its start a receiver would be silent before it said a word.
+    heard: i64,
 }
 
 impl Channel {
     /// Reads the channel, if one is configured.
-    pub(crate) async fn read(server: &mut Server) -> Result<Option<Self>, Error> {
+    pub(crate) async fn read<S: Session>(server: &mut S) -> Result<Option<Self>, Error> {
         let mut rows = server.rows(ATTEMPTED, CHANNEL).await?;
         rows.pop().map(|row| Self::of(&row)).transpose()
     }
@@ -112,7 +118,9 @@ impl Channel {
                 queued: row.get("QUEUED_MS")?,
                 applied: row.get("APPLIED_MS")?,
                 applying: row.get("APPLYING_MS")?,
+                heard: heard(row)?,
             },
+            coming_in: row.get("COMING_IN")?,
         })
     }
 
@@ -131,6 +139,16 @@ impl Channel {
         self.applier_error.is_some()
     }
 
+    /// Nothing is counted while a transaction comes in, since no heartbeats are sent meanwhile. A
+    /// source that stops in the middle of one is given up after `replica_net_timeout`, which ends
+    /// that.
+    fn silent_ms(&self) -> u64 {
+        if self.coming_in && self.receiver == ThreadState::On {
+            return 0;
+        }
+        self.clock.silent_ms()
+    }
+
     pub(crate) fn report(self, executed: &GtidSet) -> ReplicationReport {
         ReplicationReport {
             lag_ms: if executed.contains(&self.received) {
@@ -138,6 +156,7 @@ impl Channel {
             } else {
                 self.clock.lag_ms()
             },
+            silent_ms: self.silent_ms(),
             last_error: self.last_error(),
             source_host: self.settings.receiver.host,
             source_port: self.settings.receiver.port,
@@ -149,6 +168,14 @@ impl Channel {
 }
 
 impl Clock {
+    /// Time since the source was last heard; without an end where no receiver ever ran.
+    fn silent_ms(self) -> u64 {
+        if self.heard == 0 {
+            return u64::MAX;
+        }
+        u64::try_from(self.now - self.heard).unwrap_or(0)
+    }
+
     /// Age of the oldest received transaction that is not applied. While nothing is being applied
     /// (the applier is stopped), how much newer the newest received one is than the newest applied.
     /// At least 1, since there is such a transaction.
@@ -162,6 +189,19 @@ impl Clock {
         };
         u64::try_from(age).unwrap_or(0).max(1)
     }
+}
+
+fn heard(row: &Record) -> Result<i64, Error> {
+    let heard: i64 = row.get("HEARD_MS")?;
+    let runs_for_secs: Option<i64> = match row.get("RECEIVER_SECS")? {
+        -1 => None,
+        seconds => Some(seconds),
+    };
+    let now: i64 = row.get("NOW_MS")?;
+    let started = runs_for_secs.map_or(0, |seconds| {
+        now.saturating_sub(seconds.saturating_mul(1000))
+    });
+    Ok(heard.max(started))
 }
 
 fn thread_state(row: &Record, column: &str) -> Result<ThreadState, Error> {
@@ -207,6 +247,12 @@ SELECT c.HOST, c.PORT, c.USER, c.SSL_ALLOWED, c.SSL_VERIFY_SERVER_CERTIFICATE, c
   CAST(UNIX_TIMESTAMP(NOW(6)) * 1000 AS SIGNED) AS NOW_MS, \
   CAST(UNIX_TIMESTAMP(s.LAST_QUEUED_TRANSACTION_ORIGINAL_COMMIT_TIMESTAMP) * 1000 AS SIGNED) \
     AS QUEUED_MS, \
+  CAST(UNIX_TIMESTAMP(GREATEST(s.LAST_HEARTBEAT_TIMESTAMP, \
+    s.LAST_QUEUED_TRANSACTION_END_QUEUE_TIMESTAMP, \
+    s.QUEUEING_TRANSACTION_START_QUEUE_TIMESTAMP)) * 1000 AS SIGNED) AS HEARD_MS, \
+  s.QUEUEING_TRANSACTION <> '' AS COMING_IN, \
+  COALESCE((SELECT MIN(PROCESSLIST_TIME) FROM performance_schema.threads \
+    WHERE NAME = 'thread/sql/replica_io'), -1) AS RECEIVER_SECS, \
   COALESCE(t.APPLIED_MS, 0) AS APPLIED_MS, COALESCE(t.APPLYING_MS, 0) AS APPLYING_MS \
 FROM performance_schema.replication_connection_configuration c \
 JOIN performance_schema.replication_connection_status s USING (CHANNEL_NAME) \
@@ -246,6 +292,7 @@ mod tests {
             queued: 9_000,
             applied: 1_000,
             applying: 7_000,
+            heard: 0,
         };
         assert_eq!(clock.lag_ms(), 3_000);
         let stopped = Clock {
@@ -258,5 +305,22 @@ mod tests {
             ..clock
         };
         assert_eq!(ahead.lag_ms(), 1, "clocks differ between servers");
+    }
+
+    #[test]
+    fn silence_is_counted_from_what_was_heard_last() {
+        let clock = Clock {
+            now: 10_000,
+            heard: 9_400,
+            ..Clock::default()
+        };
+        assert_eq!(clock.silent_ms(), 600);
+        let set_back = Clock {
+            now: 9_000,
+            ..clock
+        };
+        assert_eq!(set_back.silent_ms(), 0);
+        let never = Clock { heard: 0, ..clock };
+        assert_eq!(never.silent_ms(), u64::MAX);
     }
 }

@@ -7,7 +7,7 @@ use moco_mysql::clone::{self, State, clone_from};
 use moco_mysql::open::open;
 use moco_mysql::passwords::settle;
 use moco_mysql::replication::{Followed, drop_cloned_channel, follow};
-use moco_mysql::{Error, ErrorClass, Login, Server, status};
+use moco_mysql::{Error, ErrorClass, Login, Server, Session as _, status};
 
 use crate::support::{LIMIT, Mysqld, lab, passwords, passwords_with, run, until};
 
@@ -194,5 +194,23 @@ fn a_clone_with_a_wrong_password_fails_by_name_and_can_be_killed_when_it_hangs()
             matches!(ended, Err(Error::Server { .. } | Error::Unreachable { .. })),
             "{ended:?}"
         );
+    });
+}
+
+#[test]
+fn a_closed_server_that_holds_a_schema_refuses_the_clone_and_keeps_its_data() {
+    let Some(lab) = lab() else { return };
+    let [a, b] = lab.prepared();
+    run(async {
+        primary(&a).await;
+        let mut server = primary(&b).await;
+        moco_mysql::close::close(&mut server, LIMIT / 2)
+            .await
+            .unwrap();
+        let from = a.donor(passwords().of(Account::CloneDonor).clone());
+        let refused = clone_from(&mut server, &from).await.unwrap_err();
+        assert_eq!(refused.code(), Some(1290), "{refused}");
+        let mut sql = b.sql(Account::Admin).await;
+        assert_eq!(sql.value::<u32>("SELECT COUNT(*) FROM app.t").await, 4);
     });
 }

@@ -12,6 +12,12 @@
 )]
 
 mod clone;
+mod cluster;
+mod fence;
+mod heartbeat;
+mod promote;
 mod replication;
 mod server;
+mod silence;
 mod support;
+mod tail;

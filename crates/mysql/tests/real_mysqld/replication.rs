@@ -3,43 +3,16 @@
 use std::time::Duration;
 
 use moco_model::command::Acknowledge;
-use moco_model::report::{ReplicationReport, ServerReport, ThreadState};
+use moco_model::report::ThreadState;
 use moco_model::{Account, Password};
 use moco_mysql::open::{OpenError, open};
 use moco_mysql::passwords::settle;
 use moco_mysql::replication::{FollowError, Followed, follow, stop_receiver};
 use moco_mysql::semisync::{self, SemiSyncError};
-use moco_mysql::{Server, close, shutdown, status};
+use moco_mysql::{close, shutdown};
 
-use crate::support::{Mysqld, Sql, lab, passwords, passwords_with, run, until};
-
-async fn report(server: &mut Server) -> ServerReport {
-    status::read(server).await.unwrap()
-}
-
-async fn replication(server: &mut Server) -> ReplicationReport {
-    report(server).await.replication.unwrap()
-}
-
-/// Waits until the server holds and has executed all that `source` has executed.
-async fn caught_up(replica: &mut Server, source: &mut Server) {
-    let wanted = report(source).await.executed;
-    until("the replica has caught up", async || {
-        report(replica).await.executed.contains(&wanted)
-    })
-    .await;
-}
-
-/// An open primary with the table `app.t`, and a writer to it.
-async fn primary(mysqld: &Mysqld, acks: u32) -> (Server, Sql) {
-    let mut server = mysqld.admin().await;
-    open(&mut server, 0).await.unwrap();
-    let mut writer = mysqld.sql(Account::Writable).await;
-    writer.run("CREATE DATABASE app").await;
-    writer.run("CREATE TABLE app.t (id INT PRIMARY KEY)").await;
-    open(&mut server, acks).await.unwrap();
-    (server, writer)
-}
+use crate::cluster::{caught_up, primary, replication, report};
+use crate::support::{lab, passwords, passwords_with, run, until};
 
 #[test]
 fn a_replica_follows_over_verified_tls_acknowledges_and_passes_offline_mode() {

@@ -10,7 +10,9 @@ use moco_mysql::close::{CloseError, close};
 use moco_mysql::passwords::settle;
 use moco_mysql::plugins::PluginsError;
 use moco_mysql::prepare::{PrepareError, prepare};
-use moco_mysql::{Error, ErrorClass, Login, Server, open, pinned, plugins, shutdown, status};
+use moco_mysql::{
+    Error, ErrorClass, Login, Server, Session as _, open, pinned, plugins, shutdown, status,
+};
 
 use crate::support::{LIMIT, lab, passwords, passwords_with, run, until};
 

@@ -134,6 +134,11 @@ impl Lab {
         servers
     }
 
+    /// One such server, with `extra` lines at the end of its option file.
+    pub(crate) fn prepared_with(&self, extra: &[&str]) -> Mysqld {
+        self.start("prepared", extra)
+    }
+
     fn start(&self, template: &str, extra: &[&str]) -> Mysqld {
         let mut server = self.launch(template, extra);
         server.wait_until_it_listens();
@@ -245,6 +250,43 @@ innodb-log-buffer-size = 4M
 table-open-cache = 400
 performance-schema-max-table-instances = 400";
 
+/// A very small volume.
+pub(crate) struct Volume(TempDir);
+
+impl Volume {
+    /// Mounts one of `size`, as mount(8) takes it; none, said loudly, where mounting is not allowed.
+    pub(crate) fn mount(size: &str) -> Option<Self> {
+        let dir = TempDir::with_prefix("moco-volume-").unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "moco-test"])
+            .arg(dir.path())
+            .stderr(Stdio::null())
+            .status();
+        if mounted.is_ok_and(|status| status.success()) {
+            return Some(Self(dir));
+        }
+        eprintln!("skipped: volumes cannot be mounted here");
+        None
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Leaves no room on it.
+    pub(crate) fn fill(&self) {
+        use std::io::Write;
+        let mut file = fs::File::create(self.path().join("filler")).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
 /// A process that removes `dir` when this one has ended, and before that ends any mysqld in it: a
 /// static is never dropped, and a test process can be killed. A mysqld is known by the pid file in
 /// the directory and by the directory in its command line.
@@ -348,6 +390,25 @@ impl Mysqld {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Stops the process where it is, as a hung host would.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let sent = Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .unwrap();
+        assert!(sent.success());
     }
 
     /// Waits until the process has ended by itself.

@@ -1,4 +1,5 @@
-//! An open primary waits for another number of acknowledgements than the membership demands.
+//! An open primary waits for another number of acknowledgements than the membership demands, or does
+//! not know the epoch in force.
 
 use moco_model::{Command, quorum};
 

@@ -4,7 +4,7 @@ use moco_model::command::Acknowledge;
 use moco_model::{Command, MemberId, Phase};
 
 use super::order;
-use crate::members::{detached, errant_set, should_acknowledge};
+use crate::members::{detached, must_retire, overtaken, should_acknowledge};
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 
@@ -43,6 +43,7 @@ fn broken(seen: &Observation, member: &Member) -> bool {
         .and_then(|server| server.replication.as_ref());
     channel.is_some_and(|channel| channel.last_error.is_some())
         && member.runs_with_data()
-        && errant_set(seen, member).is_empty()
+        && !overtaken(seen, member)
+        && !must_retire(member)
         && !seen.follows_primary(member)
 }

@@ -1,17 +1,26 @@
 //! Pods whose role label is not the member's role: replicas first, so that no two are the primary.
 
-use moco_model::Role;
+use moco_model::{MemberId, Role};
 
 use super::role_of;
 use crate::members::mislabelled;
-use crate::observation::Observation;
+use crate::observation::{Member, Observation};
 use crate::plan::Step;
 
 pub(super) fn steps(seen: &Observation) -> Vec<Step> {
+    labels(seen, |id, member| mislabelled(seen, id, member))
+}
+
+/// Every label that differs from the role, also the primary's before it takes writes.
+pub(super) fn all(seen: &Observation) -> Vec<Step> {
+    labels(seen, |id, member| member.label != Some(role_of(seen, id)))
+}
+
+fn labels(seen: &Observation, wrong: impl Fn(MemberId, &Member) -> bool) -> Vec<Step> {
     let wrong = seen
         .members
         .iter()
-        .filter(|(id, member)| mislabelled(seen, **id, member));
+        .filter(|(id, member)| wrong(**id, member));
     let mut steps: Vec<_> = wrong
         .map(|(id, _)| Step::Label {
             member: *id,

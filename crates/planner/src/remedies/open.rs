@@ -1,16 +1,27 @@
-//! The primary runs closed: open it when as many replicas as a commit waits for hold all it has.
+//! The primary runs closed: let it become the primary of this epoch, and open it when as many replicas
+//! as a commit waits for hold all it has. Clients are told in the same plan; they are led to it once it
+//! says that it takes writes.
 
 use moco_model::{Command, quorum};
 
-use super::order;
+use super::{install, order};
 use crate::members::ready_followers;
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 
 pub(super) fn steps(seen: &Observation) -> Vec<Step> {
-    let Some(register) = &seen.register else {
+    let Some((register, primary)) = seen.primary() else {
         return Vec::new();
     };
+    if primary.server().is_none() {
+        return Vec::new();
+    }
+    let open = primary.server().is_some_and(|server| server.writable);
+    if !open && !install::promoted(register, primary) {
+        return order(seen, register.primary, install::promote(register))
+            .into_iter()
+            .collect();
+    }
     let acks = quorum::acks_under(&register.membership);
     let ready = u32::try_from(ready_followers(seen).len()).unwrap_or(u32::MAX);
     if ready < acks {
@@ -18,14 +29,13 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
     }
     if !register.initialised {
         // Recorded before the first write can happen, so that an empty primary is a loss from now on.
-        let mut new = register.clone();
+        let mut new = super::successor(register, register.epoch);
         new.initialised = true;
         return vec![Step::Record {
             expect: Expect::of(register),
             register: new,
         }];
     }
-    order(seen, register.primary, Command::Open { acks })
-        .into_iter()
-        .collect()
+    let open = order(seen, register.primary, Command::Open { acks });
+    open.into_iter().chain(super::label::all(seen)).collect()
 }

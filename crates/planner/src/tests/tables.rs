@@ -4,10 +4,10 @@ use moco_model::command::{Acknowledge, OnEmptyVolume};
 use moco_model::report::{Fault, FaultCode};
 use moco_model::{Command, Endpoint, Epoch, GtidSet, MemberId, Role, ServerUuid};
 
-use super::world::World;
+use super::world::{World, silent};
 use crate::check::{Refusal, check};
 use crate::diagnosis::TABLE;
-use crate::observation::{Clustering, PlatformFault, PlatformFaultKind, Seen};
+use crate::observation::{Clustering, PlatformFault, PlatformFaultKind, Rebuild, Seen};
 use crate::plan::Expect;
 use crate::{Plan, Problem, Step};
 
@@ -74,10 +74,18 @@ fn foreign_volumes_stop_a_new_cluster_and_only_one_member_of_a_recorded_one() {
 fn a_lost_register_initialises_nothing() {
     let mut world = healthy(3);
     world.seen.register = None;
+    for id in [1, 2] {
+        world.member(id).report = silent();
+    }
     let decision = world.decide();
     assert_eq!(
         (decision.verdict.code.as_str(), decision.plan.steps.len()),
         ("RegisterLost", 0)
+    );
+    assert!(
+        decision.verdict.sentence.contains("1 of 2 members"),
+        "{:?}",
+        decision.verdict
     );
 
     let mut wiped = World::fresh(3);
@@ -85,8 +93,26 @@ fn a_lost_register_initialises_nothing() {
     assert_eq!(code(&wiped), "RegisterLost");
 
     let mut older = healthy(3);
-    older.report(1).guard.as_mut().unwrap().epoch = Epoch(9);
+    older.guard(1).epoch = Epoch(9);
     assert_eq!(code(&older), "RegisterLost");
+}
+
+#[test]
+fn a_register_that_is_lost_or_old_is_made_again_from_enough_guards() {
+    for restored in [false, true] {
+        let mut world = healthy(3);
+        let old = world.register().clone();
+        world.crash(0);
+        world.run_until_healthy(200);
+        let before = world.register().clone();
+        world.seen.register = restored.then_some(old);
+        world.run_until_healthy(200);
+        let after = world.register().clone();
+        assert_eq!(after.primary, before.primary);
+        assert!(after.epoch >= before.epoch, "{after:?}");
+        assert_eq!(after.membership, before.membership);
+        assert_eq!(after.counted.len(), 3);
+    }
 }
 
 #[test]
@@ -123,14 +149,15 @@ fn stopped_and_offline_clusters_are_left_alone() {
 }
 
 #[test]
-fn a_second_writable_member_stops_everything() {
+fn a_second_writable_member_is_ended_at_once() {
     let mut world = healthy(3);
     world.server(2).writable = true;
-    world.crash(1);
     let decision = world.decide();
+    assert_eq!(decision.verdict.code, "TwoWritable");
+    let step = decision.plan.steps[0].to_string();
     assert_eq!(
-        (decision.verdict.code.as_str(), decision.plan.steps.len()),
-        ("TwoWritable", 0)
+        step,
+        "tell member 2 in epoch 1: put clients out and end mysqld"
     );
 }
 
@@ -142,10 +169,21 @@ fn errant_transactions_keep_a_detached_replica_detached() {
     let server = world.server(1);
     server.replication = None;
     server.executed = server.executed.union(&errant);
+    world.seen.wanted.rebuild = Rebuild::Forbidden;
+    let log = world.run(20);
+    assert!(
+        !world.register().counted.contains_key(&MemberId(1)),
+        "{log:#?}"
+    );
     let decision = world.decide();
     assert_eq!(decision.verdict.code, "ErrantTransactions");
     assert_eq!(decision.plan.steps, vec![]);
     assert!(decision.verdict.standing.available && !decision.verdict.standing.healthy);
+
+    world.seen.wanted.rebuild = Rebuild::Allowed;
+    let log = world.run_until_healthy(40);
+    assert!(log[0].ends_with("give up its data"), "{log:#?}");
+    assert!(!world.server(1).executed.contains(&errant));
 }
 
 #[test]
@@ -174,7 +212,7 @@ fn too_few_acknowledging_replicas_are_told() {
 fn other_problems_are_recognised_by_code() {
     let mut world = healthy(3);
     world.want(2);
-    assert_eq!(code(&world), "ShrinkRequested");
+    assert_eq!(code(&world), "MembersChanging");
 
     let mut world = healthy(3);
     world.server(1).drift.push("sync_binlog=0".into());
@@ -220,6 +258,7 @@ fn the_linter_refuses_orders_that_break_a_rule() {
     let open = Command::Open { acks: 1 };
     let initialise = Command::Start {
         on_empty_volume: OnEmptyVolume::Initialise,
+        history: None,
     };
 
     let mut stale = world.order(0, open.clone());
@@ -275,11 +314,15 @@ fn the_linter_refuses_a_second_writer_an_early_opening_and_strangers() {
     let open = Command::Open { acks: 1 };
 
     world.server(1).writable = true;
+    let source = endpoint_of(&world, 1);
+    world.server(2).replication.as_mut().unwrap().source_host = source.host;
     let second = refused(&world, send(&world, 0, open.clone()));
     assert_eq!(second, Refusal::SecondWriter(MemberId(0), MemberId(1)));
     world.server(1).writable = false;
     for id in [1, 2] {
-        world.server(id).executed = GtidSet::new();
+        let server = world.server(id);
+        server.executed = GtidSet::new();
+        server.replication.as_mut().unwrap().received = GtidSet::new();
     }
     let early = refused(&world, send(&world, 0, open));
     assert_eq!(
@@ -308,6 +351,8 @@ fn the_linter_refuses_registers_that_break_a_rule() {
     let base = world.register().clone();
     let record = |register, expect| vec![Step::Record { expect, register }];
 
+    let mut base = base;
+    base.revision += 1;
     let mut other = base.clone();
     other.primary = MemberId(1);
     other.epoch = other.epoch.next();
@@ -337,7 +382,8 @@ fn the_linter_refuses_registers_that_break_a_rule() {
         member: MemberId(0),
         role: Role::Primary,
     });
-    assert_eq!(refused(&world, both), Refusal::RecordNotAlone);
+    both.reverse();
+    assert_eq!(refused(&world, both), Refusal::RecordNotFirst);
 
     world.seen.register = None;
     let second = refused(&world, record(base, Expect::Absent));

@@ -71,6 +71,29 @@ pub enum ClientError {
     },
 }
 
+impl ClientError {
+    /// Whether the connection was refused by the peer's machine: nobody listens at the address. There
+    /// is then no open connection to it either, so an agent that was there has ended; at least for
+    /// now, for it may be started again. A peer that is silent, however long, is not meant: its
+    /// machine goes on accepting connections.
+    pub fn nobody_listens(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => {
+                cause::<DialError>(source.as_ref()).is_some_and(DialError::nobody_listens)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a connection that had been made broke under the call.
+    pub(super) fn broke_off(&self) -> bool {
+        match self {
+            Self::Unreachable { source, .. } => cause::<DialError>(source.as_ref()).is_none(),
+            _ => false,
+        }
+    }
+}
+
 /// A call, for its errors.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {

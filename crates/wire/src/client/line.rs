@@ -60,10 +60,16 @@ impl Line {
         &self.address
     }
 
+    /// The time for a call that is given no other.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// Makes a call within the deadline. `make` is given an open connection.
     pub(super) async fn call<P, T, F>(
         &self,
         name: &'static str,
+        deadline: Duration,
         mut request: Request<P>,
         make: impl FnOnce(Channel, Request<P>) -> F,
     ) -> Result<T, ClientError>
@@ -82,16 +88,16 @@ impl Line {
         let call = Call {
             address: &self.address,
             name,
-            deadline: self.deadline,
+            deadline,
         };
-        request.set_timeout(self.deadline);
+        request.set_timeout(deadline);
         let answered = async {
             let channel = self.connected(call).await?;
             make(channel, request)
                 .await
                 .map_err(|status| call.failed(status))
         };
-        let outcome = tokio::time::timeout(self.deadline, answered)
+        let outcome = tokio::time::timeout(deadline, answered)
             .await
             .unwrap_or_else(|_| Err(call.timed_out()));
         if matches!(

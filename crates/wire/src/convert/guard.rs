@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use moco_model::guard::DataState;
-use moco_model::{ClusterUid, Epoch, Guard, MemberId, Membership, Role, ServerVersion};
+use moco_model::{ClusterUid, Epoch, GtidSet, Guard, MemberId, Membership, Role, ServerVersion};
 
 use super::{
-    MEMBERS_MAX, NAME_BYTES_MAX, ReadError, bounded, inner, malformed, name, narrow, required,
-    required_enum, text,
+    MEMBERS_MAX, NAME_BYTES_MAX, ReadError, bounded, gtid_set, inner, malformed, name, narrow,
+    required, required_enum, text,
 };
 use crate::proto;
 
@@ -17,12 +17,16 @@ impl From<&Guard> for proto::Guard {
             cluster,
             member,
             epoch,
+            promised,
+            opened,
             role,
             membership,
             incarnation,
             data,
             boot_id,
             pod_uid,
+            volume_id,
+            watermark,
             server_version,
         } = guard;
         Self {
@@ -36,6 +40,10 @@ impl From<&Guard> for proto::Guard {
             boot_id: Some(boot_id.clone()),
             pod_uid: Some(pod_uid.clone()),
             server_version: server_version.map(Into::into),
+            promised: Some(promised.0),
+            opened: opened.map(|epoch| epoch.0),
+            volume_id: Some(volume_id.clone()),
+            watermark: Some(watermark.to_string()),
         }
     }
 }
@@ -48,16 +56,29 @@ impl TryFrom<proto::Guard> for Guard {
             .role
             .map(|number| required_enum("role", Some(number), read_role))
             .transpose()?;
+        let volume_id = message
+            .volume_id
+            .map(|id| text("volume_id", Some(id), NAME_BYTES_MAX))
+            .transpose()?;
+        let watermark = message
+            .watermark
+            .map(|set| gtid_set("watermark", Some(set)))
+            .transpose()?;
+        let epoch = Epoch(required("epoch", message.epoch)?);
         Ok(Self {
             cluster: ClusterUid(name("cluster_uid", message.cluster_uid)?),
             member: MemberId(required("member", message.member)?),
-            epoch: Epoch(required("epoch", message.epoch)?),
+            epoch,
+            promised: message.promised.map_or(epoch, Epoch),
+            opened: message.opened.map(Epoch),
             role,
             membership: inner("membership", message.membership)?,
             incarnation: text("incarnation", message.incarnation, NAME_BYTES_MAX)?,
             data: required_enum("data", message.data, read_data)?,
             boot_id: text("boot_id", message.boot_id, NAME_BYTES_MAX)?,
             pod_uid: text("pod_uid", message.pod_uid, NAME_BYTES_MAX)?,
+            volume_id: volume_id.unwrap_or_default(),
+            watermark: watermark.unwrap_or_else(GtidSet::new),
             server_version: inner("server_version", message.server_version)?,
         })
     }

@@ -5,8 +5,8 @@ use moco_model::{ClusterUid, Command, Endpoint, Epoch, MemberId};
 
 use super::guard::{read_role, write_role};
 use super::{
-    ReadError, TEXT_BYTES_MAX, cut, malformed, name, out_of_range, required, required_enum,
-    required_inner, text,
+    Problem, ReadError, TEXT_BYTES_MAX, cut, gtid_set, malformed, name, out_of_range, required,
+    required_enum, required_inner, text,
 };
 use crate::proto::{self, order_request, order_response};
 use crate::protocol::PROTOCOL;
@@ -17,6 +17,7 @@ impl From<&Order> for proto::OrderRequest {
             cluster,
             member,
             epoch,
+            promise,
             role,
             membership,
             command,
@@ -29,6 +30,7 @@ impl From<&Order> for proto::OrderRequest {
             role: Some(write_role(*role)),
             membership: Some(membership.into()),
             command: Some(command.into()),
+            promise: Some(promise.0),
         }
     }
 }
@@ -37,10 +39,12 @@ impl TryFrom<proto::OrderRequest> for Order {
     type Error = ReadError;
 
     fn try_from(message: proto::OrderRequest) -> Result<Self, ReadError> {
+        let epoch = Epoch(required("epoch", message.epoch)?);
         Ok(Self {
             cluster: ClusterUid(name("cluster_uid", message.cluster_uid)?),
             member: MemberId(required("member", message.member)?),
-            epoch: Epoch(required("epoch", message.epoch)?),
+            epoch,
+            promise: read_promise(message.promise, epoch)?,
             role: required_enum("role", message.role, read_role)?,
             membership: required_inner("membership", message.membership)?,
             command: required_inner("command", message.command)?,
@@ -48,11 +52,30 @@ impl TryFrom<proto::OrderRequest> for Order {
     }
 }
 
+/// Who was told a decision does not go back behind it, so a lower promise is nobody's intention.
+fn read_promise(sent: Option<u64>, epoch: Epoch) -> Result<Epoch, ReadError> {
+    match sent {
+        None => Ok(epoch),
+        Some(promise) if promise >= epoch.0 => Ok(Epoch(promise)),
+        Some(value) => {
+            let expected = "at least the epoch of the order";
+            Err(ReadError::new(
+                "promise",
+                Problem::OutOfRange { value, expected },
+            ))
+        }
+    }
+}
+
 impl From<&Command> for order_request::Command {
     fn from(command: &Command) -> Self {
         match command {
-            Command::Start { on_empty_volume } => Self::Start(order_request::Start {
+            Command::Start {
+                on_empty_volume,
+                history,
+            } => Self::Start(order_request::Start {
                 on_empty_volume: Some(write_on_empty_volume(*on_empty_volume)),
+                history: history.as_ref().map(ToString::to_string),
             }),
             Command::Clone { donor } => Self::Clone(order_request::Clone {
                 donor: Some(donor.into()),
@@ -63,6 +86,15 @@ impl From<&Command> for order_request::Command {
             } => Self::Follow(order_request::Follow {
                 source: Some(source.into()),
                 acknowledge: Some(*acknowledge == Acknowledge::Yes),
+            }),
+            Command::Fence => Self::Fence(order_request::Fence {}),
+            Command::Promote { acks, must_hold } => Self::Promote(order_request::Promote {
+                acks: Some(*acks),
+                must_hold: Some(must_hold.to_string()),
+            }),
+            Command::Retire => Self::Retire(order_request::Retire {}),
+            Command::Discard { errant } => Self::Discard(order_request::Discard {
+                errant: Some(errant.to_string()),
             }),
             Command::Open { acks } => Self::Open(order_request::Open { acks: Some(*acks) }),
             Command::SetAcks { acks } => {
@@ -78,13 +110,7 @@ impl TryFrom<order_request::Command> for Command {
     fn try_from(command: order_request::Command) -> Result<Self, ReadError> {
         use order_request::Command as Sent;
         match command {
-            Sent::Start(start) => Ok(Self::Start {
-                on_empty_volume: required_enum(
-                    "start.on_empty_volume",
-                    start.on_empty_volume,
-                    read_on_empty_volume,
-                )?,
-            }),
+            Sent::Start(start) => read_start(start).map_err(|error| error.within("start")),
             Sent::Clone(clone) => Ok(Self::Clone {
                 donor: required_inner("clone.donor", clone.donor)?,
             }),
@@ -96,6 +122,15 @@ impl TryFrom<order_request::Command> for Command {
                     Acknowledge::No
                 },
             }),
+            Sent::Fence(order_request::Fence {}) => Ok(Self::Fence),
+            Sent::Promote(promote) => Ok(Self::Promote {
+                acks: required("promote.acks", promote.acks)?,
+                must_hold: gtid_set("promote.must_hold", promote.must_hold)?,
+            }),
+            Sent::Retire(order_request::Retire {}) => Ok(Self::Retire),
+            Sent::Discard(discard) => Ok(Self::Discard {
+                errant: gtid_set("discard.errant", discard.errant)?,
+            }),
             Sent::Open(open) => Ok(Self::Open {
                 acks: required("open.acks", open.acks)?,
             }),
@@ -104,6 +139,21 @@ impl TryFrom<order_request::Command> for Command {
             }),
         }
     }
+}
+
+fn read_start(start: order_request::Start) -> Result<Command, ReadError> {
+    let history = start
+        .history
+        .map(|set| gtid_set("history", Some(set)))
+        .transpose()?;
+    Ok(Command::Start {
+        on_empty_volume: required_enum(
+            "on_empty_volume",
+            start.on_empty_volume,
+            read_on_empty_volume,
+        )?,
+        history,
+    })
 }
 
 impl From<&Endpoint> for proto::Endpoint {

@@ -1,11 +1,13 @@
 //! Reports of members.
 
-use moco_model::report::{Fault, FaultCode, ReplicationReport, SemiSyncReport, ThreadState};
-use moco_model::{ClusterUid, MemberId, MemberReport, Phase, ServerReport};
+use moco_model::report::{
+    CommitFailure, CommitProbe, EVIDENCE_MAX, Evidence, Fault, FaultCode, Hearing,
+};
+use moco_model::{ClusterUid, Epoch, MemberId, MemberReport, Phase};
 
 use super::{
-    DRIFT_MAX, NAME_BYTES_MAX, ReadError, TEXT_BYTES_MAX, bounded, cut, gtid_set, inner, name,
-    narrow, out_of_range, parsed, required, required_enum, required_inner, text,
+    GTID_BYTES_MAX, NAME_BYTES_MAX, ReadError, TEXT_BYTES_MAX, bounded, cut, gtid_set, inner, name,
+    narrow, out_of_range, required, required_enum, text,
 };
 use crate::proto;
 
@@ -20,6 +22,10 @@ impl From<&MemberReport> for proto::MemberReport {
             server,
             fault,
             mysqld_pid,
+            leaving,
+            hearing,
+            commits,
+            evidence,
         } = report;
         let (phase, cloning_percent) = write_phase(*phase);
         Self {
@@ -32,6 +38,10 @@ impl From<&MemberReport> for proto::MemberReport {
             server: server.as_ref().map(Into::into),
             fault: fault.as_ref().map(Into::into),
             mysqld_pid: *mysqld_pid,
+            leaving: Some(*leaving),
+            hearing: hearing.as_ref().map(Into::into),
+            commits: commits.as_ref().map(Into::into),
+            evidence: write_evidence(evidence),
         }
     }
 }
@@ -49,6 +59,10 @@ impl TryFrom<proto::MemberReport> for MemberReport {
             server: inner("server", message.server)?,
             fault: inner("fault", message.fault)?,
             mysqld_pid: message.mysqld_pid,
+            leaving: message.leaving.unwrap_or(false),
+            hearing: inner("hearing", message.hearing)?,
+            commits: inner("commits", message.commits)?,
+            evidence: read_evidence(message.evidence)?,
         })
     }
 }
@@ -131,6 +145,7 @@ fn write_code(code: FaultCode) -> i32 {
         FaultCode::StartTimeout => Sent::StartTimeout,
         FaultCode::LoginFailed => Sent::LoginFailed,
         FaultCode::CloneFailed => Sent::CloneFailed,
+        FaultCode::CloseHeldUp => Sent::CloseHeldUp,
         FaultCode::CommandFailed => Sent::CommandFailed,
     }
     .into()
@@ -156,160 +171,142 @@ fn read_code(number: i32) -> Option<FaultCode> {
         Sent::StartTimeout => Some(FaultCode::StartTimeout),
         Sent::LoginFailed => Some(FaultCode::LoginFailed),
         Sent::CloneFailed => Some(FaultCode::CloneFailed),
+        Sent::CloseHeldUp => Some(FaultCode::CloseHeldUp),
         Sent::CommandFailed => Some(FaultCode::CommandFailed),
     }
 }
 
-impl From<&ServerReport> for proto::ServerReport {
-    fn from(server: &ServerReport) -> Self {
-        let ServerReport {
-            server_uuid,
-            version,
-            executed,
-            purged,
-            writable,
-            offline,
-            replication,
-            semi_sync,
-            drift,
-        } = server;
+impl From<&Hearing> for proto::Hearing {
+    fn from(hearing: &Hearing) -> Self {
+        let Hearing {
+            member,
+            silent_ms,
+            refused,
+        } = hearing;
         Self {
-            server_uuid: Some(server_uuid.to_string()),
-            version: Some((*version).into()),
-            executed: Some(executed.to_string()),
-            purged: Some(purged.to_string()),
-            writable: Some(*writable),
-            offline: Some(*offline),
-            replication: replication.as_ref().map(Into::into),
-            semi_sync: Some(semi_sync.into()),
-            drift: drift.iter().take(DRIFT_MAX).map(|one| cut(one)).collect(),
+            member: Some(member.0),
+            silent_ms: Some(*silent_ms),
+            refused: Some(*refused),
         }
     }
 }
 
-impl TryFrom<proto::ServerReport> for ServerReport {
+impl TryFrom<proto::Hearing> for Hearing {
     type Error = ReadError;
 
-    fn try_from(message: proto::ServerReport) -> Result<Self, ReadError> {
-        bounded("drift", message.drift.len(), DRIFT_MAX)?;
-        for one in &message.drift {
-            bounded("drift", one.len(), TEXT_BYTES_MAX)?;
-        }
+    fn try_from(message: proto::Hearing) -> Result<Self, ReadError> {
         Ok(Self {
-            server_uuid: parsed("server_uuid", message.server_uuid, NAME_BYTES_MAX)?,
-            version: required_inner("version", message.version)?,
-            executed: gtid_set("executed", message.executed)?,
-            purged: gtid_set("purged", message.purged)?,
-            writable: required("writable", message.writable)?,
-            offline: required("offline", message.offline)?,
-            replication: inner("replication", message.replication)?,
-            semi_sync: required_inner("semi_sync", message.semi_sync)?,
-            drift: message.drift,
+            member: MemberId(required("member", message.member)?),
+            silent_ms: required("silent_ms", message.silent_ms)?,
+            refused: message.refused.unwrap_or(false),
         })
     }
 }
 
-impl From<&ReplicationReport> for proto::Replication {
-    fn from(replication: &ReplicationReport) -> Self {
-        let ReplicationReport {
-            source_host,
-            source_port,
-            receiver,
-            applier,
-            last_error,
-            received,
-            lag_ms,
-        } = replication;
+impl From<&CommitProbe> for proto::CommitProbe {
+    fn from(probe: &CommitProbe) -> Self {
+        let CommitProbe { waiting_ms, error } = probe;
         Self {
-            source_host: Some(source_host.clone()),
-            source_port: Some(u32::from(*source_port)),
-            receiver: Some(write_thread(*receiver)),
-            applier: Some(write_thread(*applier)),
-            last_error: last_error.as_deref().map(cut),
-            received: Some(received.to_string()),
-            lag_ms: Some(*lag_ms),
+            waiting_ms: Some(*waiting_ms),
+            error: error.map(write_failure),
         }
     }
 }
 
-impl TryFrom<proto::Replication> for ReplicationReport {
+impl TryFrom<proto::CommitProbe> for CommitProbe {
     type Error = ReadError;
 
-    fn try_from(message: proto::Replication) -> Result<Self, ReadError> {
-        let last_error = message.last_error;
-        if let Some(error) = &last_error {
-            bounded("last_error", error.len(), TEXT_BYTES_MAX)?;
-        }
+    fn try_from(message: proto::CommitProbe) -> Result<Self, ReadError> {
+        let error = message
+            .error
+            .map(|number| read_failure(number).ok_or_else(|| ReadError::missing("error")))
+            .transpose()?;
         Ok(Self {
-            source_host: text("source_host", message.source_host, NAME_BYTES_MAX)?,
-            source_port: narrow("source_port", message.source_port, "0 to 65535")?,
-            receiver: required_enum("receiver", message.receiver, read_thread)?,
-            applier: required_enum("applier", message.applier, read_thread)?,
-            last_error,
-            received: gtid_set("received", message.received)?,
-            lag_ms: required("lag_ms", message.lag_ms)?,
+            waiting_ms: required("waiting_ms", message.waiting_ms)?,
+            error,
         })
     }
 }
 
-fn write_thread(state: ThreadState) -> i32 {
-    use proto::ThreadState as Sent;
-    match state {
-        ThreadState::On => Sent::On,
-        ThreadState::Connecting => Sent::Connecting,
-        ThreadState::Off => Sent::Off,
+fn write_failure(failure: CommitFailure) -> i32 {
+    use proto::CommitFailure as Sent;
+    match failure {
+        CommitFailure::DiskFull => Sent::DiskFull,
+        CommitFailure::Other => Sent::Other,
     }
     .into()
 }
 
-fn read_thread(sent: proto::ThreadState) -> Option<ThreadState> {
-    use proto::ThreadState as Sent;
-    match sent {
+/// A failure of a newer agent is another one than a full disk. `None` for zero, which nobody sends.
+fn read_failure(number: i32) -> Option<CommitFailure> {
+    use proto::CommitFailure as Sent;
+    match Sent::try_from(number).unwrap_or(Sent::Other) {
         Sent::Unspecified => None,
-        Sent::On => Some(ThreadState::On),
-        Sent::Connecting => Some(ThreadState::Connecting),
-        Sent::Off => Some(ThreadState::Off),
+        Sent::DiskFull => Some(CommitFailure::DiskFull),
+        Sent::Other => Some(CommitFailure::Other),
     }
 }
 
-impl From<&SemiSyncReport> for proto::SemiSync {
-    fn from(semi_sync: &SemiSyncReport) -> Self {
-        let SemiSyncReport {
-            source_enabled,
-            source_active,
-            wait_for,
-            clients,
-            waiting,
-            unacknowledged,
-            replica_enabled,
-            replica_active,
-        } = semi_sync;
+/// The newest entries, as many as the bounds allow: evidence is for people, and the rest of the
+/// report must not be lost over it.
+fn write_evidence(evidence: &[Evidence]) -> Vec<proto::Evidence> {
+    let mut room = GTID_BYTES_MAX;
+    let mut newest: Vec<_> = evidence
+        .iter()
+        .rev()
+        .take(EVIDENCE_MAX)
+        .map(proto::Evidence::from)
+        .take_while(|one| {
+            let length = one.transactions.as_ref().map_or(0, String::len);
+            let left = room.checked_sub(length);
+            room = left.unwrap_or(0);
+            left.is_some()
+        })
+        .collect();
+    newest.reverse();
+    newest
+}
+
+fn read_evidence(sent: Vec<proto::Evidence>) -> Result<Vec<Evidence>, ReadError> {
+    bounded("evidence", sent.len(), EVIDENCE_MAX)?;
+    let lengths = sent.iter().filter_map(|one| one.transactions.as_ref());
+    let together = lengths.map(String::len).sum();
+    bounded("evidence.transactions", together, GTID_BYTES_MAX)?;
+    sent.into_iter()
+        .map(|one| Evidence::try_from(one).map_err(|error| error.within("evidence")))
+        .collect()
+}
+
+impl From<&Evidence> for proto::Evidence {
+    fn from(evidence: &Evidence) -> Self {
+        let Evidence {
+            at,
+            epoch,
+            transactions,
+            file,
+        } = evidence;
         Self {
-            source_enabled: Some(*source_enabled),
-            source_active: Some(*source_active),
-            wait_for: Some(*wait_for),
-            clients: Some(*clients),
-            waiting: Some(*waiting),
-            unacknowledged: Some(*unacknowledged),
-            replica_enabled: Some(*replica_enabled),
-            replica_active: Some(*replica_active),
+            at_ms: Some(*at),
+            epoch: Some(epoch.0),
+            transactions: Some(transactions.to_string()),
+            file: file.clone(),
         }
     }
 }
 
-impl TryFrom<proto::SemiSync> for SemiSyncReport {
+impl TryFrom<proto::Evidence> for Evidence {
     type Error = ReadError;
 
-    fn try_from(message: proto::SemiSync) -> Result<Self, ReadError> {
+    fn try_from(message: proto::Evidence) -> Result<Self, ReadError> {
+        let file = message
+            .file
+            .map(|file| name("file", Some(file)))
+            .transpose()?;
         Ok(Self {
-            source_enabled: required("source_enabled", message.source_enabled)?,
-            source_active: required("source_active", message.source_active)?,
-            wait_for: required("wait_for", message.wait_for)?,
-            clients: required("clients", message.clients)?,
-            waiting: required("waiting", message.waiting)?,
-            unacknowledged: required("unacknowledged", message.unacknowledged)?,
-            replica_enabled: required("replica_enabled", message.replica_enabled)?,
-            replica_active: required("replica_active", message.replica_active)?,
+            at: required("at_ms", message.at_ms)?,
+            epoch: Epoch(required("epoch", message.epoch)?),
+            transactions: gtid_set("transactions", message.transactions)?,
+            file,
         })
     }
 }

@@ -1,12 +1,15 @@
 use std::fmt::Debug;
 
-use moco_model::command::Order;
-use moco_model::report::FaultCode;
-use moco_model::{Guard, MemberReport, Membership, ServerReport};
+use moco_model::command::{OnEmptyVolume, Order};
+use moco_model::report::{CommitFailure, CommitProbe, EVIDENCE_MAX, Evidence, FaultCode, Hearing};
+use moco_model::{
+    Command, Epoch, GtidSet, Guard, MemberId, MemberReport, Membership, ServerReport,
+};
 use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
+use crate::beat::BeatAnswer;
 use crate::notice::{Notice, NoticeAnswer};
 use crate::proto;
 
@@ -47,6 +50,18 @@ proptest! {
     #[test]
     fn an_answer_to_a_notice_arrives_as_it_was_sent(answer in samples::notice_answer()) {
         prop_assert_eq!(sent::<_, proto::NotifyResponse>(&answer), Ok(answer));
+    }
+
+    #[test]
+    fn a_heartbeat_arrives_as_it_was_sent(from in samples::member(), beat in samples::beat()) {
+        let bytes = write_beat(from, beat).encode_to_vec();
+        let message = proto::HeartbeatRequest::decode(bytes.as_slice()).unwrap();
+        prop_assert_eq!(read_beat(&message), Ok((from, beat)));
+    }
+
+    #[test]
+    fn an_answer_to_a_heartbeat_arrives_as_it_was_sent(answer in samples::beat_answer()) {
+        prop_assert_eq!(sent::<_, proto::HeartbeatResponse>(&answer), Ok(answer));
     }
 
     #[test]
@@ -121,19 +136,31 @@ fn a_missing_field_is_named_and_optional_ones_are_not_missed() {
     each_field_is_missed::<_, Order>(
         &proto::OrderRequest::from(&samples::full_order()),
         // The protocol number is checked before the rest is read.
-        &[1],
+        &[1, 12],
     );
-    each_field_is_missed::<_, MemberReport>(&proto::MemberReport::from(&report), &[6, 7, 8, 9]);
-    each_field_is_missed::<_, Guard>(&proto::Guard::from(&guard), &[4, 5, 10]);
+    each_field_is_missed::<_, MemberReport>(
+        &proto::MemberReport::from(&report),
+        &[6, 7, 8, 9, 10, 11, 12, 13],
+    );
+    each_field_is_missed::<proto::Hearing, Hearing>(&report.hearing.as_ref().unwrap().into(), &[3]);
+    each_field_is_missed::<proto::CommitProbe, CommitProbe>(
+        &report.commits.as_ref().unwrap().into(),
+        &[2],
+    );
+    each_field_is_missed::<proto::Evidence, Evidence>(
+        &report.evidence.first().unwrap().into(),
+        &[4],
+    );
+    each_field_is_missed::<_, Guard>(&proto::Guard::from(&guard), &[4, 5, 10, 11, 12, 13, 14]);
     each_field_is_missed::<_, Membership>(&proto::Membership::from(&membership), &[1, 2]);
     each_field_is_missed::<_, ServerReport>(&proto::ServerReport::from(&server), &[7, 9]);
     each_field_is_missed::<_, moco_model::report::ReplicationReport>(
         &proto::Replication::from(&replication),
-        &[5],
+        &[5, 8],
     );
     each_field_is_missed::<_, moco_model::report::SemiSyncReport>(
         &proto::SemiSync::from(&server.semi_sync),
-        &[],
+        &[9],
     );
     each_field_is_missed::<_, moco_model::report::Fault>(
         &proto::Fault::from(report.fault.as_ref().unwrap()),
@@ -147,6 +174,10 @@ fn a_missing_field_is_named_and_optional_ones_are_not_missed() {
         &proto::ServerVersion::from(server.version),
         &[],
     );
+    each_field_is_missed::<_, BeatAnswer>(
+        &proto::HeartbeatResponse::from(&samples::full_beat_answer()),
+        &[1, 4],
+    );
     let notice = Notice {
         cluster: moco_model::ClusterId::new("prod", "orders").unwrap(),
         sequence: 0,
@@ -157,6 +188,19 @@ fn a_missing_field_is_named_and_optional_ones_are_not_missed() {
         &proto::NotifyResponse::from(&NoticeAnswer::Taken),
         &[1],
     );
+}
+
+#[test]
+fn a_heartbeat_that_lacks_something_is_refused_by_name() {
+    let full = write_beat(MemberId(0), samples::full_beat());
+    let missed = |change: &dyn Fn(&mut proto::HeartbeatRequest)| {
+        let mut message = full;
+        change(&mut message);
+        read_beat(&message).unwrap_err().to_string()
+    };
+    assert_eq!(missed(&|m| m.member = None), "field member: is missing");
+    assert_eq!(missed(&|m| m.epoch = None), "field epoch: is missing");
+    assert_eq!(missed(&|m| m.follows = None), "field follows: is missing");
 }
 
 #[test]
@@ -212,6 +256,70 @@ fn an_unknown_fault_does_not_lose_the_report() {
 }
 
 #[test]
+fn an_unknown_failure_of_a_commit_is_another_one_and_zero_is_none() {
+    let mut message = proto::MemberReport::from(&samples::full_report());
+    message.commits.as_mut().unwrap().error = Some(9999);
+    let commits = MemberReport::try_from(message.clone()).unwrap().commits;
+    assert_eq!(commits.unwrap().error, Some(CommitFailure::Other));
+    message.commits.as_mut().unwrap().error = Some(0);
+    let error = MemberReport::try_from(message).unwrap_err();
+    assert_eq!(error.to_string(), "field commits.error: is missing");
+}
+
+#[test]
+fn who_does_not_speak_of_promises_has_promised_its_epoch() {
+    let mut order = samples::full_order();
+    (order.epoch, order.promise) = (Epoch(7), Epoch(8));
+    let mut message = proto::OrderRequest::from(&order);
+    message.promise = None;
+    assert_eq!(Order::try_from(message).unwrap().promise, Epoch(7));
+
+    let mut guard = samples::full_report().guard.unwrap();
+    (guard.epoch, guard.promised) = (Epoch(7), Epoch(8));
+    let mut message = proto::Guard::from(&guard);
+    message.promised = None;
+    assert_eq!(Guard::try_from(message).unwrap().promised, Epoch(7));
+}
+
+#[test]
+fn an_order_that_promises_less_than_its_epoch_is_refused() {
+    let mut order = samples::full_order();
+    (order.epoch, order.promise) = (Epoch(7), Epoch(6));
+    let error = sent::<_, proto::OrderRequest>(&order).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "field promise: is 6; expected at least the epoch of the order"
+    );
+}
+
+#[test]
+fn what_an_older_agent_does_not_say_is_read_as_nothing() {
+    let mut message = proto::MemberReport::from(&samples::full_report());
+    message.leaving = None;
+    message.hearing.as_mut().unwrap().refused = None;
+    message.commits.as_mut().unwrap().error = None;
+    message.evidence.clear();
+    let guard = message.guard.as_mut().unwrap();
+    (guard.opened, guard.volume_id, guard.watermark) = (None, None, None);
+    let server = message.server.as_mut().unwrap();
+    server.semi_sync.as_mut().unwrap().switched_off = None;
+    server.replication.as_mut().unwrap().silent_ms = None;
+    let report = MemberReport::try_from(message).unwrap();
+    assert!(!report.leaving && !report.hearing.unwrap().refused);
+    assert_eq!(report.commits.unwrap().error, None);
+    assert_eq!(report.evidence, Vec::new());
+    let guard = report.guard.unwrap();
+    assert_eq!(guard.opened, None);
+    assert_eq!(
+        (guard.volume_id.as_str(), guard.watermark),
+        ("", GtidSet::new())
+    );
+    let server = report.server.unwrap();
+    assert_eq!(server.semi_sync.switched_off, 0);
+    assert_eq!(server.replication.unwrap().silent_ms, 0);
+}
+
+#[test]
 fn fields_of_a_newer_release_are_ignored() {
     let order = samples::full_order();
     let mut bytes = proto::OrderRequest::from(&order).encode_to_vec();
@@ -239,6 +347,9 @@ fn texts_for_people_are_cut_and_the_report_still_arrives() {
 fn the_largest_report_fits_into_a_message() {
     let mut report = samples::full_report();
     let executed = samples::gtid_set_of_text_length(GTID_BYTES_MAX);
+    let eighth = samples::evidence_of(samples::gtid_set_of_text_length(GTID_BYTES_MAX / 8));
+    report.evidence = vec![eighth; EVIDENCE_MAX];
+    report.guard.as_mut().unwrap().watermark = executed.clone();
     let server = report.server.as_mut().unwrap();
     server.drift = vec!["x".repeat(TEXT_BYTES_MAX); DRIFT_MAX];
     server.replication.as_mut().unwrap().received = executed.clone();
@@ -249,6 +360,97 @@ fn the_largest_report_fits_into_a_message() {
     membership.members = members.collect();
     membership.old = Some(membership.members.clone());
     assert_eq!(sent::<_, proto::ReportResponse>(&report), Ok(report));
+}
+
+#[test]
+fn the_largest_order_fits_into_a_message() {
+    let mut order = samples::full_order();
+    let set = samples::gtid_set_of_text_length(GTID_BYTES_MAX);
+    for command in [
+        Command::Start {
+            on_empty_volume: OnEmptyVolume::Refuse,
+            history: Some(set.clone()),
+        },
+        Command::Promote {
+            acks: 1,
+            must_hold: set.clone(),
+        },
+        Command::Discard { errant: set },
+    ] {
+        order.command = command;
+        assert_eq!(sent::<_, proto::OrderRequest>(&order), Ok(order.clone()));
+    }
+}
+
+#[test]
+fn the_oldest_evidence_is_left_out_when_there_is_too_much() {
+    let mut report = samples::full_report();
+    let numbered = |n: usize| Evidence {
+        at: i64::try_from(n).unwrap(),
+        ..samples::evidence_of(GtidSet::new())
+    };
+    report.evidence = (0..EVIDENCE_MAX + 2).map(numbered).collect();
+    let arrived = sent::<_, proto::ReportResponse>(&report).unwrap();
+    assert_eq!(arrived.evidence.as_slice(), &report.evidence[2..]);
+
+    // The two newest fit together, the third does not.
+    let half = samples::gtid_set_of_text_length(GTID_BYTES_MAX / 2);
+    let last = report.evidence.len() - 3;
+    for one in &mut report.evidence[last..] {
+        one.transactions = half.clone();
+    }
+    let arrived = sent::<_, proto::ReportResponse>(&report).unwrap();
+    assert_eq!(arrived.evidence.as_slice(), &report.evidence[last + 1..]);
+}
+
+#[test]
+fn an_order_with_a_set_that_is_too_long_is_refused_by_name() {
+    use proto::order_request::{Command as Sent, Discard, Promote, Start};
+    let long = Some("a".repeat(GTID_BYTES_MAX + 1));
+    let good = proto::OrderRequest::from(&samples::full_order());
+    let refused = |command| {
+        let mut message = good.clone();
+        message.command = Some(command);
+        let error = Order::try_from(message).unwrap_err();
+        assert!(matches!(error.problem, Problem::TooLong { .. }), "{error}");
+        error.field
+    };
+    let start = Start {
+        on_empty_volume: Some(2),
+        history: long.clone(),
+    };
+    assert_eq!(refused(Sent::Start(start)), "command.start.history");
+    let promote = Promote {
+        acks: Some(1),
+        must_hold: long.clone(),
+    };
+    assert_eq!(refused(Sent::Promote(promote)), "command.promote.must_hold");
+    let discard = Discard { errant: long };
+    assert_eq!(refused(Sent::Discard(discard)), "command.discard.errant");
+}
+
+#[test]
+fn a_command_without_its_set_is_refused_by_name() {
+    use proto::order_request::{Command as Sent, Discard, Promote};
+    let good = proto::OrderRequest::from(&samples::full_order());
+    let missed = |command| {
+        let mut message = good.clone();
+        message.command = Some(command);
+        Order::try_from(message).unwrap_err().to_string()
+    };
+    let promote = Promote {
+        acks: Some(1),
+        must_hold: None,
+    };
+    assert_eq!(
+        missed(Sent::Promote(promote)),
+        "field command.promote.must_hold: is missing"
+    );
+    let discard = Discard { errant: None };
+    assert_eq!(
+        missed(Sent::Discard(discard)),
+        "field command.discard.errant: is missing"
+    );
 }
 
 #[test]
@@ -279,6 +481,30 @@ fn what_is_out_of_bounds_is_refused_by_name() {
     assert_eq!(
         refused(&|m| m.server.as_mut().unwrap().version.as_mut().unwrap().minor = Some(65536)),
         "field server.version.minor: is 65536; expected 0 to 65535"
+    );
+    assert_eq!(
+        refused(&|m| m.guard.as_mut().unwrap().volume_id = long(254)),
+        "field guard.volume_id: has the length 254; at most 253 is allowed"
+    );
+    assert_eq!(
+        refused(&|m| m.guard.as_mut().unwrap().watermark = long(GTID_BYTES_MAX + 1)),
+        "field guard.watermark: has the length 1048577; at most 1048576 is allowed"
+    );
+    assert_eq!(
+        refused(&|m| m.evidence = vec![m.evidence[0].clone(); EVIDENCE_MAX + 1]),
+        "field evidence: has the length 9; at most 8 is allowed"
+    );
+    assert_eq!(
+        refused(&|m| {
+            m.evidence = vec![m.evidence[0].clone(); 2];
+            m.evidence[0].transactions = long(GTID_BYTES_MAX / 2);
+            m.evidence[1].transactions = long(GTID_BYTES_MAX / 2 + 1);
+        }),
+        "field evidence.transactions: has the length 1048577; at most 1048576 is allowed"
+    );
+    assert_eq!(
+        refused(&|m| m.evidence[0].file = long(254)),
+        "field evidence.file: has the length 254; at most 253 is allowed"
     );
     let error = refused(&|m| m.server.as_mut().unwrap().purged = long(3));
     assert!(

@@ -1,4 +1,4 @@
-//! The agent's service: for the controller only.
+//! The agent's services: one for the controller only, and beside it the one for its peers.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,11 +10,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
+use super::both::Both;
+use super::peer::{self, PeerHandler};
 use super::{Limits, ServeError, peer_of, serve, unreadable};
 use crate::proto::agent_server::{Agent, AgentServer};
 use crate::proto::{OrderRequest, OrderResponse, ReportRequest, ReportResponse};
 use crate::protocol::{self, MESSAGE_BYTES_MAX};
-use crate::tls::CredentialsSource;
+use crate::tls::{CredentialsSource, PlaceLimits};
 
 /// What an agent does with calls of the controller.
 pub trait AgentHandler: Send + Sync + 'static {
@@ -25,45 +27,52 @@ pub trait AgentHandler: Send + Sync + 'static {
     fn carry(&self, order: Order) -> impl Future<Output = Answer> + Send;
 }
 
-/// Connections of the controller at the same time: two pods, each with old and new ones around a
-/// renewal of certificates. A cluster has as many, to be told that it may not call.
-const CONNECTIONS_PER_IDENTITY_MAX: usize = 16;
-/// Connections of all clusters at the same time. None of them has business here.
-const CONNECTIONS_OF_CLUSTERS_MAX: usize = 32;
+/// Connections at the same time.
+const PLACES: PlaceLimits = PlaceLimits {
+    // Two pods, each with old and new ones around a renewal of certificates.
+    controller: 16,
+    // Up to 31 peers, each with an old and a new one.
+    own_cluster: 64,
+    // Other clusters have no business here; a few, to be told so.
+    each_cluster: 4,
+    of_clusters: 16,
+};
 
 /// Orders being judged at the same time. Each is a matter of milliseconds, so more of them means
 /// that the handler hangs; the caller's repetitions must not pile up behind it.
 const ORDERS_MAX: usize = 8;
 
-/// Serves an agent's calls on `listener` until `shutdown` is ready. Calls by anyone but the
-/// controller are refused as "permission denied".
-pub async fn serve_agent<H: AgentHandler>(
+/// Serves an agent's calls on `listener` until `shutdown` is ready. Heartbeats are taken from members
+/// of the cluster of `credentials`, everything else from the controller; other calls are refused as
+/// "permission denied".
+pub async fn serve_agent<H: AgentHandler + PeerHandler>(
     listener: TcpListener,
     credentials: CredentialsSource,
     handler: Arc<H>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let limits =
-        Limits::with_connections(CONNECTIONS_PER_IDENTITY_MAX, CONNECTIONS_OF_CLUSTERS_MAX);
+    let limits = Limits::with_places(PLACES);
     serve_agent_within(limits, listener, credentials, handler, shutdown).await
 }
 
 /// [`serve_agent`] with limits of the caller's.
-pub(crate) async fn serve_agent_within<H: AgentHandler>(
+pub(crate) async fn serve_agent_within<H: AgentHandler + PeerHandler>(
     limits: Limits,
     listener: TcpListener,
     credentials: CredentialsSource,
     handler: Arc<H>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
+    let peer = peer::service(Arc::clone(&handler), credentials.clone());
     let service = Service {
         handler,
         orders: Arc::new(Semaphore::new(ORDERS_MAX)),
     };
-    let service = AgentServer::new(service)
+    let agent = AgentServer::new(service)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    serve(listener, credentials, limits, service, shutdown).await
+    let services = Both { agent, peer };
+    serve(listener, credentials, limits, services, shutdown).await
 }
 
 struct Service<H> {

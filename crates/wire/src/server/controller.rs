@@ -12,7 +12,7 @@ use crate::notice::{Notice, NoticeAnswer};
 use crate::proto::controller_server::{Controller, ControllerServer};
 use crate::proto::{NotifyRequest, NotifyResponse};
 use crate::protocol::{self, MESSAGE_BYTES_MAX};
-use crate::tls::{CredentialsSource, Peer, speaks_for};
+use crate::tls::{CredentialsSource, Peer, PlaceLimits, speaks_for};
 
 /// What a controller does with notices of agents.
 pub trait ControllerHandler: Send + Sync + 'static {
@@ -21,11 +21,16 @@ pub trait ControllerHandler: Send + Sync + 'static {
     fn notify(&self, notice: Notice) -> impl Future<Output = NoticeAnswer> + Send;
 }
 
-/// Connections of one cluster at the same time: some for each member.
-const CONNECTIONS_PER_IDENTITY_MAX: usize = 128;
-/// Connections of all clusters at the same time; some thousand agents come at once when a
-/// controller takes over.
-const CONNECTIONS_OF_CLUSTERS_MAX: usize = 4096;
+/// Connections at the same time.
+const PLACES: PlaceLimits = PlaceLimits {
+    // Controllers do not call each other; a few, to be told so.
+    controller: 16,
+    own_cluster: 0,
+    // Some for each member.
+    each_cluster: 128,
+    // Some thousand agents come at once when a controller takes over.
+    of_clusters: 4096,
+};
 
 /// Serves agents' notices on `listener` until `shutdown` is ready. A notice about another cluster
 /// than the caller's own is refused as "permission denied".
@@ -38,8 +43,7 @@ pub async fn serve_controller<H: ControllerHandler>(
     let service = ControllerServer::new(Service { handler })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let limits =
-        Limits::with_connections(CONNECTIONS_PER_IDENTITY_MAX, CONNECTIONS_OF_CLUSTERS_MAX);
+    let limits = Limits::with_places(PLACES);
     serve(listener, credentials, limits, service, shutdown).await
 }
 

@@ -67,8 +67,7 @@ async fn a_client_connects_again_when_the_server_was_away() {
     first.stop().await.unwrap();
     let gone = client.report().await.unwrap_err();
     assert!(matches!(gone, ClientError::Unreachable { .. }), "{gone:?}");
-    let limits = crate::server::Limits::with_connections(64, 64);
-    let second = agent_within(limits, &address.to_string(), credentials, &handler).await;
+    let second = agent_within(limits(64, 64), &address.to_string(), credentials, &handler).await;
     client.report().await.unwrap();
     second.stop().await.unwrap();
 }
@@ -114,7 +113,7 @@ async fn a_server_refuses_messages_that_no_client_of_ours_sends() {
     };
 
     let mut large = good.clone();
-    large.cluster_uid = Some("x".repeat(5 * 1024 * 1024));
+    large.cluster_uid = Some("x".repeat(7 * 1024 * 1024));
     assert_eq!(refused(large).await.0, Code::OutOfRange);
 
     let mut old = good.clone();
@@ -148,9 +147,9 @@ async fn a_handler_that_breaks_ends_one_call_only() {
     client.report().await.unwrap();
 }
 
-/// Three sets of 1.5 MiB each.
+/// Three sets of 2.5 MiB each.
 fn large_report() -> MemberReport {
-    let set = gtid_set(3 * 512 * 1024);
+    let set = gtid_set(5 * 512 * 1024);
     let mut report = report();
     report.server = Some(ServerReport {
         server_uuid: ServerUuid::from_u128(1),
@@ -171,6 +170,7 @@ fn large_report() -> MemberReport {
             last_error: None,
             received: set,
             lag_ms: 0,
+            silent_ms: 0,
         }),
         semi_sync: SemiSyncReport::default(),
         drift: Vec::new(),

@@ -43,8 +43,7 @@ async fn a_silent_peer_is_closed_when_its_time_is_over() {
             // Also enough for the handshake of the second, on a busy machine.
             handshake: Duration::from_secs(1),
             handshakes: 1,
-            per_identity: 8,
-            of_clusters: 8,
+            ..limits(8, 8).accept
         },
         shutdown_grace: SHORT,
     };
@@ -61,9 +60,8 @@ async fn a_silent_peer_is_closed_when_its_time_is_over() {
 async fn connections_beyond_an_identitys_bound_are_closed_until_a_place_is_free() {
     let ca = Ca::new(1);
     let handler = Agent::new(Temper::Answers);
-    let limits = Limits::with_connections(1, 8);
     let credentials = fixed(ca.cluster("ns", "a"));
-    let agent = agent_within(limits, "127.0.0.1:0", credentials, &handler).await;
+    let agent = agent_within(limits(1, 8), "127.0.0.1:0", credentials, &handler).await;
     let first = calls_agent(agent.address, "a", fixed(ca.controller()));
     first.report().await.unwrap();
     let second = calls_agent(agent.address, "a", fixed(ca.controller()));
@@ -148,9 +146,24 @@ async fn a_server_that_accepts_and_is_silent_is_a_timeout() {
     assert!(matches!(error, ClientError::Timeout { .. }), "{error:?}");
 }
 
+#[tokio::test]
+async fn a_call_can_have_a_shorter_deadline_than_the_others() {
+    let ca = Ca::new(1);
+    let handler = Agent::new(Temper::Hangs);
+    let agent = agent(fixed(ca.cluster("ns", "a")), &handler).await;
+    let client = calls_agent_for(3 * PATIENT, agent.address, "a", fixed(ca.controller()));
+    let error = in_time(client.report_within(SHORT)).await.unwrap_err();
+    let of_the_call = |error: &ClientError| matches!(error, ClientError::Timeout { after, .. } if *after == SHORT);
+    assert!(of_the_call(&error), "{error:?}");
+    let error = in_time(client.carry_within(&order(), SHORT))
+        .await
+        .unwrap_err();
+    assert!(of_the_call(&error), "{error:?}");
+}
+
 /// Passes connections on to `target` until it is told to be silent; then it keeps those that it
 /// has, passes nothing on, and serves new ones.
-async fn gateway(target: SocketAddr) -> (SocketAddr, Arc<Notify>) {
+pub(super) async fn gateway(target: SocketAddr) -> (SocketAddr, Arc<Notify>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let silence = Arc::new(Notify::new());
@@ -207,7 +220,7 @@ async fn a_service_ends_although_a_handler_hangs() {
     let handler = Agent::new(Temper::Hangs);
     let limits = Limits {
         shutdown_grace: SHORT,
-        ..Limits::with_connections(8, 8)
+        ..limits(8, 8)
     };
     let credentials = fixed(ca.cluster("ns", "a"));
     let agent = agent_within(limits, "127.0.0.1:0", credentials, &handler).await;

@@ -13,12 +13,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::client::{AgentClient, ControllerClient};
+use crate::beat::{Beat, BeatAnswer};
+use crate::client::{AgentClient, ControllerClient, PeerClient};
 use crate::notice::{Notice, NoticeAnswer};
 use crate::server::{
-    AgentHandler, ControllerHandler, Limits, ServeError, serve_agent_within, serve_controller,
+    AgentHandler, ControllerHandler, Limits, PeerHandler, ServeError, serve_agent_within,
+    serve_controller,
 };
-use crate::tls::CredentialsSource;
+use crate::tls::{CredentialsSource, PlaceLimits};
 
 /// Long enough for a slow machine; no test waits for it to pass.
 pub(super) const PATIENT: Duration = Duration::from_secs(20);
@@ -27,7 +29,7 @@ pub(super) const PATIENT: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Temper {
     Answers,
-    /// Reports never come; orders wait until they are released.
+    /// Reports and answers to heartbeats never come; orders wait until they are released.
     Hangs,
     Panics,
 }
@@ -38,6 +40,7 @@ pub(super) struct Agent {
     pub(super) begun: watch::Sender<usize>,
     pub(super) released: watch::Sender<bool>,
     pub(super) carried: watch::Sender<Vec<Order>>,
+    pub(super) beats: watch::Sender<Vec<(MemberId, Beat)>>,
 }
 
 impl Agent {
@@ -52,6 +55,7 @@ impl Agent {
             begun: watch::Sender::default(),
             released: watch::Sender::default(),
             carried: watch::Sender::default(),
+            beats: watch::Sender::default(),
         })
     }
 }
@@ -74,6 +78,16 @@ impl AgentHandler for Agent {
         let held = order.epoch;
         self.carried.send_modify(|carried| carried.push(order));
         Answer::StaleEpoch { held }
+    }
+}
+
+impl PeerHandler for Agent {
+    async fn heartbeat(&self, from: MemberId, beat: Beat) -> BeatAnswer {
+        self.beats.send_modify(|beats| beats.push((from, beat)));
+        if self.temper == Temper::Hangs {
+            pending::<()>().await;
+        }
+        beat_answer()
     }
 }
 
@@ -110,8 +124,17 @@ impl Running {
 }
 
 pub(super) async fn agent(credentials: CredentialsSource, handler: &Arc<Agent>) -> Running {
-    let limits = Limits::with_connections(64, 64);
-    agent_within(limits, "127.0.0.1:0", credentials, handler).await
+    agent_within(limits(64, 64), "127.0.0.1:0", credentials, handler).await
+}
+
+/// So many connections of the controller and of each cluster, and of all strangers together.
+pub(super) fn limits(each: usize, of_strangers: usize) -> Limits {
+    Limits::with_places(PlaceLimits {
+        controller: each,
+        own_cluster: each,
+        each_cluster: each,
+        of_clusters: of_strangers,
+    })
 }
 
 pub(super) async fn agent_within(
@@ -179,6 +202,18 @@ pub(super) fn calls_agent_for(
     AgentClient::new(address.to_string(), cluster, credentials, deadline)
 }
 
+/// A client of member 1 of cluster `ns/NAME`, as another member calls it.
+pub(super) fn calls_peer(
+    deadline: Duration,
+    address: SocketAddr,
+    name: &str,
+    credentials: CredentialsSource,
+) -> PeerClient {
+    let cluster = ClusterId::new("ns", name).unwrap();
+    let address = address.to_string();
+    PeerClient::new(address, cluster, MemberId(1), credentials, deadline)
+}
+
 pub(super) fn calls_controller(
     address: SocketAddr,
     credentials: CredentialsSource,
@@ -196,6 +231,27 @@ pub(super) fn report() -> MemberReport {
         server: None,
         fault: None,
         mysqld_pid: None,
+        leaving: false,
+        hearing: None,
+        commits: None,
+        evidence: Vec::new(),
+    }
+}
+
+pub(super) fn beat() -> Beat {
+    Beat {
+        epoch: Epoch(6),
+        follows: true,
+    }
+}
+
+pub(super) fn beat_answer() -> BeatAnswer {
+    BeatAnswer {
+        member: MemberId(1),
+        epoch: Epoch(7),
+        role: Some(Role::Primary),
+        mysqld_runs: true,
+        open: true,
     }
 }
 
@@ -204,6 +260,7 @@ pub(super) fn order() -> Order {
         cluster: ClusterUid("uid".to_owned()),
         member: MemberId(1),
         epoch: Epoch(7),
+        promise: Epoch(7),
         role: Role::Primary,
         membership: Membership::first(3),
         command: Command::Open { acks: 1 },

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moco_pki::{CertificateError, peer_identity};
+use moco_pki::{CertificateError, Identity, peer_identity};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::StreamExt;
 use tonic::transport::server::TcpIncoming;
 
-use super::places::Places;
+use super::places::{PlaceLimits, Places};
 use super::source::{CredentialsSource, chain};
 pub(crate) use super::stream::{Peer, PeerStream};
 
@@ -24,10 +24,8 @@ pub(crate) struct AcceptLimits {
     pub(crate) handshake: Duration,
     /// Peers that may be shaking hands at the same time; more wait in the listener's queue.
     pub(crate) handshakes: usize,
-    /// Authenticated connections of one identity at the same time; more are closed at once.
-    pub(crate) per_identity: usize,
-    /// The same for all clusters together.
-    pub(crate) of_clusters: usize,
+    /// Authenticated connections at the same time; more are closed at once.
+    pub(crate) places: PlaceLimits,
 }
 
 /// What `tonic` takes connections from. A failed handshake is nobody's concern but the peer's, so
@@ -64,7 +62,7 @@ pub(crate) async fn accept(
         .with_nodelay(Some(true))
         .with_keepalive(Some(TCP_KEEPALIVE));
     let shaking_hands = Arc::new(Semaphore::new(limits.handshakes));
-    let places = Places::new(limits.per_identity, limits.of_clusters);
+    let places = Places::new(limits.places);
     loop {
         let next = async {
             let turn = Arc::clone(&shaking_hands).acquire_owned().await.ok()?;
@@ -77,9 +75,10 @@ pub(crate) async fn accept(
         match next {
             None => return,
             Some((turn, Ok(tcp))) => {
-                let acceptor = TlsAcceptor::from(Arc::clone(&credentials.current().server));
+                let loaded = credentials.current();
                 let greeting = Greeting {
-                    acceptor,
+                    acceptor: TlsAcceptor::from(Arc::clone(&loaded.server)),
+                    own: loaded.credentials.identity().clone(),
                     time_limit: limits.handshake,
                     places: Arc::clone(&places),
                     out: out.clone(),
@@ -97,6 +96,8 @@ pub(crate) async fn accept(
 /// One peer's way from a TCP connection to an authenticated one.
 struct Greeting {
     acceptor: TlsAcceptor,
+    /// Whom this endpoint speaks for.
+    own: Identity,
     time_limit: Duration,
     places: Arc<Places>,
     out: mpsc::Sender<Accepted>,
@@ -118,7 +119,7 @@ impl Greeting {
                 return tracing::debug!(%address, error = chain(&error), "refused a peer");
             }
         };
-        let Some(place) = self.places.take(&peer.identity) else {
+        let Some(place) = self.places.take(&peer.identity, &self.own) else {
             return tracing::warn!(%address, identity = %peer.identity,
                 "closed a connection, its identity has too many");
         };

@@ -51,6 +51,16 @@ impl DialError {
             _ => None,
         }
     }
+
+    /// Whether the other machine answered that nobody listens there. Only while connecting: later, a
+    /// server that lives may close a connection too.
+    pub(crate) fn nobody_listens(&self) -> bool {
+        use io::ErrorKind::{ConnectionRefused, ConnectionReset};
+        match self {
+            Self::Connect(error) => matches!(error.kind(), ConnectionRefused | ConnectionReset),
+            _ => false,
+        }
+    }
 }
 
 /// Dials one server and accepts it only as the expected one.

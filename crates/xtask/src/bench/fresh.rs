@@ -100,7 +100,7 @@ fn first_write(local: &Local) -> Result<f64> {
 }
 
 /// Waits for a child that ends by itself.
-fn end_of(mut child: Child, name: &str) -> Result<()> {
+pub(super) fn end_of(mut child: Child, name: &str) -> Result<()> {
     let status = child.wait().with_context(|| format!("wait for {name}"))?;
     if !status.success() {
         bail!("{name} failed: {status}");
@@ -142,7 +142,7 @@ fn bare_start(mysql: &MysqlRoot, dir: &Path, count: usize) -> Result<f64> {
     Ok(seconds)
 }
 
-fn spawn(mysql: &MysqlRoot, folder: &Path, arguments: &[&str]) -> Result<Child> {
+pub(super) fn spawn(mysql: &MysqlRoot, folder: &Path, arguments: &[&str]) -> Result<Child> {
     Command::new(mysql.mysqld())
         .arg("--no-defaults")
         .arg(format!("--datadir={}", folder.display()))
@@ -156,11 +156,11 @@ fn spawn(mysql: &MysqlRoot, folder: &Path, arguments: &[&str]) -> Result<Child> 
         .context("start mysqld")
 }
 
-fn socket(folder: &Path) -> PathBuf {
+pub(super) fn socket(folder: &Path) -> PathBuf {
     folder.with_extension("sock")
 }
 
-fn answers(mysql: &MysqlRoot, folder: &Path) -> bool {
+pub(super) fn answers(mysql: &MysqlRoot, folder: &Path) -> bool {
     Command::new(mysql.mysqld().with_file_name("mysqladmin"))
         .args(["--no-defaults", "--user=root", "ping"])
         .arg(format!("--socket={}", socket(folder).display()))

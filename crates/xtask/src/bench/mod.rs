@@ -3,8 +3,12 @@
 //! Pairs run in the order A B, B A, A B …, so that what else happens on the machine hits both. The worst run is always
 //! shown. A figure is never a test: no number here makes a build red.
 
+mod failover;
 mod fresh;
+mod rejoin;
 mod size;
+mod switchover;
+mod under_load;
 
 use std::collections::BTreeMap;
 
@@ -74,9 +78,24 @@ struct Bench {
 
 const BENCHES: &[Bench] = &[
     Bench {
+        name: "failover",
+        shows: "how long nobody can write when the primary dies, falls silent, or stands still",
+        run: failover::run,
+    },
+    Bench {
         name: "fresh",
         shows: "from the manifest to the first acknowledged write, over bare mysqld",
         run: fresh::run,
+    },
+    Bench {
+        name: "rejoin",
+        shows: "back to full redundancy after a kill, over bare crash recovery; share without a clone",
+        run: rejoin::run,
+    },
+    Bench {
+        name: "switchover",
+        shows: "how long nobody can write during a switchover; errors of each client",
+        run: switchover::run,
     },
     Bench {
         name: "size",
@@ -89,7 +108,7 @@ const BENCHES: &[Bench] = &[
 pub(crate) fn run(names: &[String], effort: Effort, json: bool) -> Result<()> {
     if names.is_empty() {
         for bench in BENCHES {
-            println!("{:<8} {}", bench.name, bench.shows);
+            println!("{:<10} {}", bench.name, bench.shows);
         }
         return Ok(());
     }

@@ -1,10 +1,12 @@
-//! Bytes of the image, and the time from starting supervise to its agent's first answer.
+//! Bytes of the image, and how long its programs take to start: a member until its agent answers the first probe, a
+//! controller until its first request reaches the API server.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -17,7 +19,7 @@ use crate::paths;
 use crate::say::say;
 
 const WORD: &str = "cargo xtask bench size";
-/// Longest that an agent may take to answer.
+/// Longest that a program may take to start.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Starting is quick, so it is done often.
 const STARTS: usize = 100;
@@ -30,10 +32,12 @@ pub(super) fn run(_: Effort) -> Result<Vec<Row>> {
         .len();
     let dir = paths::state()?.join("bench-size");
     let local = Local::prepare(WORD, Profile::Release, dir.join("clusters"))?;
-    let starts = agent_starts(&local, &dir)?;
+    let agent = agent_starts(&local, &dir)?;
+    let controller = controller_starts(&local, &dir)?;
     Ok(vec![
         row("image", "MB", &[megabytes(bytes)]),
-        row("start", "ms", &starts),
+        row("start", "ms", &agent),
+        row("controller-start", "ms", &controller),
     ])
 }
 
@@ -108,27 +112,99 @@ fn elsewhere(arguments: &[String], volume: &Path) -> Result<(Vec<String>, String
 
 fn agent_start(local: &Local, arguments: &[String], address: &str) -> Result<f64> {
     let begin = Instant::now();
-    let mut supervise = Command::new(local.moco())
-        .args(arguments)
+    let mut supervise = spawn(Command::new(local.moco()).args(arguments), "supervise")?;
+    while !answers(address) && begin.elapsed() < LIMIT {}
+    let took = begin.elapsed();
+    end(&mut supervise, "supervise")?;
+    // Its agent dies with it; the next one needs the port.
+    while TcpStream::connect(address).is_ok() {
+        if begin.elapsed() > 2 * LIMIT {
+            bail!("an agent outlives its supervise");
+        }
+    }
+    milliseconds(took, &format!("an answer at {address}"))
+}
+
+/// Whether the liveness probe is answered.
+fn answers(address: &str) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: member\r\n\r\n")?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer)?;
+        Ok(answer == *b"HTTP/1.1 200")
+    };
+    ask().unwrap_or(false)
+}
+
+/// Milliseconds from starting a controller until its first request, many times. The API server is a socket that
+/// hears it and says nothing.
+fn controller_starts(local: &Local, dir: &Path) -> Result<Vec<f64>> {
+    let api = TcpListener::bind("127.0.0.1:0").context("listen in the place of an API server")?;
+    api.set_nonblocking(true)
+        .context("listen without waiting")?;
+    let address = api.local_addr().context("ask for an address")?;
+    let config = dir.join("kubeconfig");
+    let text = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "bench",
+        "clusters": [{"name": "bench", "cluster": {"server": format!("http://{address}")}}],
+        "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
+        "users": [{"name": "bench", "user": {}}],
+    });
+    fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
+    fs::write(&config, text.to_string()).context("write the controller's configuration")?;
+    (0..STARTS)
+        .map(|_| controller_start(local, &config, &api))
+        .collect()
+}
+
+fn controller_start(local: &Local, config: &Path, api: &TcpListener) -> Result<f64> {
+    let anywhere = "127.0.0.1:0";
+    let mut command = Command::new(local.moco());
+    command
+        .args(["controller", "--namespace=bench", "--pod-name=bench"])
+        .args(["--pod-ip=127.0.0.1", "--image=bench"])
+        .args(
+            ["--listen", "--health-listen", "--metrics-listen"].map(|o| format!("{o}={anywhere}")),
+        )
+        .env_clear()
+        .env("KUBECONFIG", config);
+    let begin = Instant::now();
+    let mut controller = spawn(&mut command, "a controller")?;
+    let mut heard = false;
+    while !heard && begin.elapsed() < LIMIT {
+        heard = api.accept().is_ok_and(|(mut stream, _)| {
+            stream.set_nonblocking(false).is_ok()
+                && stream.set_read_timeout(Some(LIMIT)).is_ok()
+                && stream.read_exact(&mut [0; 4]).is_ok()
+        });
+    }
+    let took = begin.elapsed();
+    end(&mut controller, "the controller")?;
+    // What it had still begun must not be taken for the next one's.
+    while api.accept().is_ok() {}
+    milliseconds(took, "a request of the controller")
+}
+
+fn spawn(command: &mut Command, name: &str) -> Result<Child> {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .context("start supervise")?;
-    let mut answered = None;
-    while answered.is_none() && begin.elapsed() < LIMIT {
-        if TcpStream::connect(address).is_ok() {
-            answered = Some(begin.elapsed());
-        }
+        .with_context(|| format!("start {name}"))
+}
+
+fn end(child: &mut Child, name: &str) -> Result<()> {
+    child.kill().with_context(|| format!("kill {name}"))?;
+    child.wait().with_context(|| format!("wait for {name}"))?;
+    Ok(())
+}
+
+fn milliseconds(took: Duration, what: &str) -> Result<f64> {
+    if took >= LIMIT {
+        bail!("not within {} s: {what}", LIMIT.as_secs());
     }
-    supervise.kill().context("kill supervise")?;
-    supervise.wait().context("wait for supervise")?;
-    // Its agent dies with it; the next one needs the port.
-    while TcpStream::connect(address).is_ok() {
-        if begin.elapsed() > LIMIT {
-            bail!("an agent outlives its supervise");
-        }
-    }
-    let answered = answered.with_context(|| format!("no answer at {address} in {LIMIT:?}"))?;
-    Ok(answered.as_secs_f64() * 1000.0)
+    Ok(took.as_secs_f64() * 1000.0)
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 pub(crate) mod cluster;
+pub(crate) mod leaks;
 pub(crate) mod ledger;
 pub(crate) mod operator;
 pub(crate) mod stories;

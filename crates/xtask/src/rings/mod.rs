@@ -5,11 +5,11 @@
 mod cargo_test;
 mod check;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
-use clap::CommandFactory as _;
 
 use crate::cargo::{self, Package};
-use crate::cli::Cli;
 use crate::cmd::Cmd;
 use crate::counts::Counts;
 use crate::e2e;
@@ -35,6 +35,9 @@ const MYSQLD_VARIABLE: &str = "MOCO_TEST_MYSQLD";
 
 /// Integration tests whose name begins so need [`MYSQLD_VARIABLE`].
 const REAL_PREFIX: &str = "real_";
+
+/// Longest that the tour may take, its build included.
+const TOUR: Duration = Duration::from_secs(3600);
 
 struct Ring {
     name: &'static str,
@@ -73,7 +76,7 @@ const RINGS: &[Ring] = &[
         shows: "a cluster of real servers without Kubernetes",
         from: Extent::Standard,
         run: |_| local(),
-        hindrance: no_demo,
+        hindrance: || needs::unmet_for_good(needs::MYSQL),
     },
     Ring {
         name: "e2e",
@@ -136,7 +139,7 @@ fn unit() -> Result<Counts> {
     Ok(counts)
 }
 
-/// The tests of the real thing, one at a time: each starts servers.
+/// The tests of the real thing, two at a time: each starts servers.
 fn mysqld() -> Result<Counts> {
     let root = MysqlRoot::ensure("cargo xtask test")?;
     let tests = tests_where(&cargo::packages()?, |name| name.starts_with(REAL_PREFIX));
@@ -163,15 +166,8 @@ fn tests_where(packages: &[Package], wanted: impl Fn(&str) -> bool) -> Vec<Strin
 /// The tour for newcomers checks each of its claims.
 fn local() -> Result<Counts> {
     let own = std::env::current_exe().context("find this program")?;
-    Ok(Counts::of(
-        "cargo xtask demo --once",
-        Cmd::new(own).args(["demo", "--once"]).run_shown(),
-    ))
-}
-
-fn no_demo() -> Option<String> {
-    let has_demo = Cli::command().find_subcommand("demo").is_some();
-    (!has_demo).then(|| "this checkout has no word `demo`".to_owned())
+    let tour = Cmd::new(own).args(["demo", "--once"]).within(TOUR);
+    Ok(Counts::of("cargo xtask demo --once", tour.run_shown()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use moco_model::command::{Acknowledge, Answer, OnEmptyVolume, Order};
 use moco_model::guard::DataState;
-use moco_model::report::{Fault, FaultCode, ReplicationReport, SemiSyncReport, ThreadState};
+use moco_model::report::{
+    CommitFailure, CommitProbe, EVIDENCE_MAX, Evidence, Fault, FaultCode, Hearing,
+    ReplicationReport, SemiSyncReport, ThreadState,
+};
 use moco_model::{
     ClusterId, ClusterUid, Command, Endpoint, Epoch, GtidSet, Guard, MemberId, MemberReport,
     Membership, Phase, Role, ServerReport, ServerUuid, ServerVersion,
@@ -13,13 +16,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::beat::{Beat, BeatAnswer};
 use crate::notice::{Notice, NoticeAnswer};
 
 fn uid() -> impl Strategy<Value = ClusterUid> {
     "\\PC{1,60}".prop_map(ClusterUid)
 }
 
-fn member() -> impl Strategy<Value = MemberId> {
+pub(super) fn member() -> impl Strategy<Value = MemberId> {
     any::<u32>().prop_map(MemberId)
 }
 
@@ -55,8 +59,14 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        select(vec![OnEmptyVolume::Initialise, OnEmptyVolume::Refuse])
-            .prop_map(|on_empty_volume| Command::Start { on_empty_volume }),
+        (
+            select(vec![OnEmptyVolume::Initialise, OnEmptyVolume::Refuse]),
+            option::of(gtids()),
+        )
+            .prop_map(|(on_empty_volume, history)| Command::Start {
+                on_empty_volume,
+                history,
+            }),
         endpoint().prop_map(|donor| Command::Clone { donor }),
         (endpoint(), select(vec![Acknowledge::Yes, Acknowledge::No])).prop_map(
             |(source, acknowledge)| Command::Follow {
@@ -64,17 +74,23 @@ fn command() -> impl Strategy<Value = Command> {
                 acknowledge
             }
         ),
+        Just(Command::Fence),
+        (any::<u32>(), gtids()).prop_map(|(acks, must_hold)| Command::Promote { acks, must_hold }),
+        Just(Command::Retire),
+        gtids().prop_map(|errant| Command::Discard { errant }),
         any::<u32>().prop_map(|acks| Command::Open { acks }),
         any::<u32>().prop_map(|acks| Command::SetAcks { acks }),
     ]
 }
 
 pub(super) fn order() -> impl Strategy<Value = Order> {
-    (uid(), member(), epoch(), role(), membership(), command()).prop_map(
-        |(cluster, member, epoch, role, membership, command)| Order {
+    let decision = any::<u64>().prop_flat_map(|epoch| (Just(Epoch(epoch)), epoch..));
+    (uid(), member(), decision, role(), membership(), command()).prop_map(
+        |(cluster, member, (epoch, promise), role, membership, command)| Order {
             cluster,
             member,
             epoch,
+            promise: Epoch(promise),
             role,
             membership,
             command,
@@ -107,20 +123,29 @@ fn guard() -> impl Strategy<Value = Guard> {
         DataState::Cloning,
         DataState::Holding,
     ]);
-    let names = ("\\PC{0,40}", "\\PC{0,40}", "\\PC{0,40}");
-    let told = (epoch(), option::of(role()), option::of(membership()));
-    (uid(), member(), told, data, names, option::of(version())).prop_map(
-        |(cluster, member, (epoch, role, membership), data, names, server_version)| Guard {
-            cluster,
-            member,
-            epoch,
-            role,
-            membership,
-            incarnation: names.0,
-            data,
-            boot_id: names.1,
-            pod_uid: names.2,
-            server_version,
+    let names = ("\\PC{0,40}", "\\PC{0,40}", "\\PC{0,40}", "\\PC{0,40}");
+    let epochs = (epoch(), epoch(), option::of(epoch()));
+    let told = (epochs, option::of(role()), option::of(membership()));
+    let held = (data, gtids());
+    (uid(), member(), told, held, names, option::of(version())).prop_map(
+        |(cluster, member, told, (data, watermark), names, server_version)| {
+            let ((epoch, promised, opened), role, membership) = told;
+            Guard {
+                cluster,
+                member,
+                epoch,
+                promised,
+                opened,
+                role,
+                membership,
+                incarnation: names.0,
+                data,
+                boot_id: names.1,
+                pod_uid: names.2,
+                volume_id: names.3,
+                watermark,
+                server_version,
+            }
         },
     )
 }
@@ -155,8 +180,10 @@ fn thread() -> impl Strategy<Value = ThreadState> {
 fn replication() -> impl Strategy<Value = ReplicationReport> {
     let source = ("\\PC{0,40}", any::<u16>());
     let state = (thread(), thread(), option::of("\\PC{0,99}"));
-    (source, state, gtids(), any::<u64>()).prop_map(
-        |((source_host, source_port), (receiver, applier, last_error), received, lag_ms)| {
+    (source, state, gtids(), any::<(u64, u64)>()).prop_map(
+        |(source, state, received, (lag_ms, silent_ms))| {
+            let (source_host, source_port) = source;
+            let (receiver, applier, last_error) = state;
             ReplicationReport {
                 source_host,
                 source_port,
@@ -165,6 +192,7 @@ fn replication() -> impl Strategy<Value = ReplicationReport> {
                 last_error,
                 received,
                 lag_ms,
+                silent_ms,
             }
         },
     )
@@ -172,18 +200,19 @@ fn replication() -> impl Strategy<Value = ReplicationReport> {
 
 fn semi_sync() -> impl Strategy<Value = SemiSyncReport> {
     let flags = any::<(bool, bool, bool, bool)>();
-    (flags, any::<(u32, u32, u32)>(), any::<u64>()).prop_map(|(flags, counts, unacknowledged)| {
-        SemiSyncReport {
+    (flags, any::<(u32, u32, u32)>(), any::<(u64, u64)>()).prop_map(
+        |(flags, counts, (unacknowledged, switched_off))| SemiSyncReport {
             source_enabled: flags.0,
             source_active: flags.1,
             wait_for: counts.0,
             clients: counts.1,
             waiting: counts.2,
             unacknowledged,
+            switched_off,
             replica_enabled: flags.2,
             replica_active: flags.3,
-        }
-    })
+        },
+    )
 }
 
 fn server() -> impl Strategy<Value = ServerReport> {
@@ -222,7 +251,7 @@ fn phase() -> impl Strategy<Value = Phase> {
     ]
 }
 
-const CODES: [FaultCode; 15] = [
+const CODES: [FaultCode; 16] = [
     FaultCode::ForeignVolume,
     FaultCode::UnknownData,
     FaultCode::DataMissing,
@@ -237,11 +266,39 @@ const CODES: [FaultCode; 15] = [
     FaultCode::StartTimeout,
     FaultCode::LoginFailed,
     FaultCode::CloneFailed,
+    FaultCode::CloseHeldUp,
     FaultCode::CommandFailed,
 ];
 
 fn fault() -> impl Strategy<Value = Fault> {
     (select(CODES.to_vec()), "\\PC{0,99}").prop_map(|(code, sentence)| Fault { code, sentence })
+}
+
+fn hearing() -> impl Strategy<Value = Hearing> {
+    (member(), any::<u64>(), any::<bool>()).prop_map(|(member, silent_ms, refused)| Hearing {
+        member,
+        silent_ms,
+        refused,
+    })
+}
+
+fn commits() -> impl Strategy<Value = CommitProbe> {
+    let error = select(vec![
+        None,
+        Some(CommitFailure::DiskFull),
+        Some(CommitFailure::Other),
+    ]);
+    (any::<u64>(), error).prop_map(|(waiting_ms, error)| CommitProbe { waiting_ms, error })
+}
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let file = option::of("\\PC{1,40}");
+    (any::<i64>(), epoch(), gtids(), file).prop_map(|(at, epoch, transactions, file)| Evidence {
+        at,
+        epoch,
+        transactions,
+        file,
+    })
 }
 
 pub(super) fn report() -> impl Strategy<Value = MemberReport> {
@@ -250,9 +307,17 @@ pub(super) fn report() -> impl Strategy<Value = MemberReport> {
         option::of(server()),
         option::of(fault()),
     );
-    let pid = option::of(any::<u32>());
-    (uid(), member(), "\\PC{0,40}", phase(), known, pid).prop_map(
-        |(cluster, member, agent_version, phase, (guard, server, fault), mysqld_pid)| {
+    let process = (option::of(any::<u32>()), any::<bool>());
+    let seen = (
+        option::of(hearing()),
+        option::of(commits()),
+        prop::collection::vec(evidence(), 0..=EVIDENCE_MAX),
+    );
+    (uid(), member(), "\\PC{0,40}", phase(), known, process, seen).prop_map(
+        |(cluster, member, agent_version, phase, known, process, seen)| {
+            let (guard, server, fault) = known;
+            let (mysqld_pid, leaving) = process;
+            let (hearing, commits, evidence) = seen;
             MemberReport {
                 cluster,
                 member,
@@ -262,6 +327,10 @@ pub(super) fn report() -> impl Strategy<Value = MemberReport> {
                 server,
                 fault,
                 mysqld_pid,
+                leaving,
+                hearing,
+                commits,
+                evidence,
             }
         },
     )
@@ -284,6 +353,40 @@ pub(super) fn notice_answer() -> impl Strategy<Value = NoticeAnswer> {
     ]
 }
 
+pub(super) fn beat() -> impl Strategy<Value = Beat> {
+    (epoch(), any::<bool>()).prop_map(|(epoch, follows)| Beat { epoch, follows })
+}
+
+pub(super) fn beat_answer() -> impl Strategy<Value = BeatAnswer> {
+    let role = option::of(role());
+    (member(), epoch(), role, any::<(bool, bool)>()).prop_map(
+        |(member, epoch, role, (mysqld_runs, open))| BeatAnswer {
+            member,
+            epoch,
+            role,
+            mysqld_runs,
+            open,
+        },
+    )
+}
+
+pub(super) fn full_beat() -> Beat {
+    Beat {
+        epoch: Epoch(0),
+        follows: false,
+    }
+}
+
+pub(super) fn full_beat_answer() -> BeatAnswer {
+    BeatAnswer {
+        member: MemberId(0),
+        epoch: Epoch(0),
+        role: Some(Role::Replica),
+        mysqld_runs: false,
+        open: false,
+    }
+}
+
 pub(super) fn full_endpoint() -> Endpoint {
     Endpoint {
         member: MemberId(1),
@@ -297,6 +400,7 @@ pub(super) fn full_order() -> Order {
         cluster: ClusterUid("uid".to_owned()),
         member: MemberId(0),
         epoch: Epoch(0),
+        promise: Epoch(0),
         role: Role::Replica,
         membership: Membership::first(3),
         command: Command::Clone {
@@ -305,38 +409,47 @@ pub(super) fn full_order() -> Order {
     }
 }
 
+const VERSION: ServerVersion = ServerVersion {
+    major: 9,
+    minor: 7,
+    patch: 0,
+};
+
+fn full_guard() -> Guard {
+    let mut membership = Membership::first(3);
+    membership.old = Some(BTreeSet::from([MemberId(0)]));
+    Guard {
+        cluster: ClusterUid("uid".to_owned()),
+        member: MemberId(0),
+        epoch: Epoch(0),
+        promised: Epoch(0),
+        opened: Some(Epoch(0)),
+        role: Some(Role::Replica),
+        membership: Some(membership),
+        incarnation: "i".to_owned(),
+        data: DataState::Cloning,
+        boot_id: String::new(),
+        pod_uid: String::new(),
+        volume_id: String::new(),
+        watermark: GtidSet::new(),
+        server_version: Some(VERSION),
+    }
+}
+
 /// With every field that can be left out, and with zeros, which must not look left out.
 pub(super) fn full_report() -> MemberReport {
-    let version = ServerVersion {
-        major: 9,
-        minor: 7,
-        patch: 0,
-    };
     let gtids: GtidSet = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:t:7"
         .parse()
         .unwrap();
-    let mut membership = Membership::first(3);
-    membership.old = Some(BTreeSet::from([MemberId(0)]));
     MemberReport {
         cluster: ClusterUid("uid".to_owned()),
         member: MemberId(0),
         agent_version: "0.1.0".to_owned(),
         phase: Phase::Cloning(0),
-        guard: Some(Guard {
-            cluster: ClusterUid("uid".to_owned()),
-            member: MemberId(0),
-            epoch: Epoch(0),
-            role: Some(Role::Replica),
-            membership: Some(membership),
-            incarnation: "i".to_owned(),
-            data: DataState::Cloning,
-            boot_id: String::new(),
-            pod_uid: String::new(),
-            server_version: Some(version),
-        }),
+        guard: Some(full_guard()),
         server: Some(ServerReport {
             server_uuid: ServerUuid::from_u128(1),
-            version,
+            version: VERSION,
             executed: gtids.clone(),
             purged: GtidSet::new(),
             writable: false,
@@ -347,8 +460,9 @@ pub(super) fn full_report() -> MemberReport {
                 receiver: ThreadState::On,
                 applier: ThreadState::Off,
                 last_error: Some("1062: duplicate".to_owned()),
-                received: gtids,
+                received: gtids.clone(),
                 lag_ms: 0,
+                silent_ms: 0,
             }),
             semi_sync: SemiSyncReport::default(),
             drift: vec!["sync_binlog=0".to_owned()],
@@ -358,6 +472,32 @@ pub(super) fn full_report() -> MemberReport {
             sentence: "the clone from member 1 failed".to_owned(),
         }),
         mysqld_pid: Some(0),
+        leaving: false,
+        hearing: Some(Hearing {
+            member: MemberId(0),
+            silent_ms: 0,
+            refused: false,
+        }),
+        commits: Some(CommitProbe {
+            waiting_ms: 0,
+            error: Some(CommitFailure::DiskFull),
+        }),
+        evidence: vec![Evidence {
+            at: 0,
+            epoch: Epoch(0),
+            transactions: gtids,
+            file: Some("evidence/1".to_owned()),
+        }],
+    }
+}
+
+/// A piece of evidence that the set was given up.
+pub(super) fn evidence_of(transactions: GtidSet) -> Evidence {
+    Evidence {
+        at: 0,
+        epoch: Epoch(1),
+        transactions,
+        file: None,
     }
 }
 

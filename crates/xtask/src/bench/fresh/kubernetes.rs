@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::super::Row;
+use super::super::{Figures, Row};
 use super::{FIRST_WRITE, LIMIT, row};
 use crate::e2e::client::Client;
 use crate::e2e::cluster::Cluster;
@@ -31,12 +31,9 @@ pub(super) fn rows(bare: &[f64]) -> Result<Vec<Row>> {
             operator::uninstall(cluster)
         },
     )?;
-    let mut sorted = bare.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
     Ok(vec![row(
         "overhead-kubernetes",
-        &[seconds - median],
+        &[seconds - Figures::of(bare).p50],
         &[("mysqld-3-at-once", bare)],
     )])
 }

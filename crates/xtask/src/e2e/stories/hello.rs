@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::e2e::client::Client;
 use crate::e2e::cluster::Cluster;
+use crate::e2e::leaks::no_password_is_shown;
 use crate::e2e::ledger::Ledger;
 use crate::e2e::operator::{
     SETTLE, install, login, manifest, uninstall, wait_healthy, wait_reachable,
@@ -42,6 +43,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
     replica_pod_deleted(cluster, &client)?;
     agent_killed(cluster, &client)?;
     controller_deleted(cluster)?;
+    no_password_is_shown(cluster, NAME)?;
     cluster_deleted(cluster)?;
     uninstall(cluster)
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::e2e::cluster::Cluster;
 use crate::e2e::operator::{SETTLE, install, manifest, sentence, uninstall, wait_healthy};
 use crate::images;
+use crate::say::Watch;
 use crate::testbed::fault::{Fault, Treatment};
 
 /// One case a paragraph: its name, a line feed, the sentence.
@@ -177,17 +178,36 @@ fn mend(cluster: &Cluster) -> Result<()> {
         .run()
 }
 
-/// The longest name, and two whose objects' names share a prefix.
+/// The longest name, two whose objects' names share a prefix, and the same name in another namespace.
 fn neighbours(cluster: &Cluster) -> Result<()> {
     let longest = "a".repeat(40);
     let names = ["twin", "twin-b", longest.as_str()];
+    let other = Cluster::new(
+        cluster.testbed.clone(),
+        &format!("{}-b", cluster.namespace),
+        Watch::start(),
+    );
+    other.begin()?;
+    other.apply(&manifest("twin", 1))?;
     for name in names {
         cluster.apply(&manifest(name, 1))?;
     }
     for name in names {
         wait_healthy(cluster, name, 1)?;
     }
-    cluster.step("a name of 40 characters, and `twin` beside `twin-b`, are healthy");
+    wait_healthy(&other, "twin", 1)?;
+    ensure!(
+        password(cluster)? != password(&other)?,
+        "two clusters have the same password"
+    );
+    cluster.step(
+        "a name of 40 characters, `twin` beside `twin-b`, and `twin` of another namespace are healthy",
+    );
+    other
+        .kubectl(["delete", "mysqlcluster", "twin", "--timeout=120s"])
+        .within(SETTLE)
+        .run()?;
+    other.end()?;
     cluster
         .kubectl([
             "delete",

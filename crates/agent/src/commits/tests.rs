@@ -1,0 +1,128 @@
+use moco_model::command::{Answer, Command, Order};
+use moco_model::{MemberReport, Phase};
+
+use super::*;
+use crate::orders::carry;
+use crate::testing::{Machine, Mysqld, gtids, guard, opened, order};
+
+/// An open primary whose agent looks at it.
+async fn open_primary() -> (Machine, Arc<Member<Machine>>) {
+    let machine = Machine::running(opened());
+    machine.mysqld(Mysqld::open);
+    let member = machine.agent().await;
+    tokio::spawn(crate::watch::run(Arc::clone(&member)));
+    tokio::spawn(run(Arc::clone(&member)));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    (machine, member)
+}
+
+async fn after(milliseconds: u64, member: &Arc<Member<Machine>>) -> MemberReport {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    member.report().await
+}
+
+fn beats(machine: &Machine) -> u64 {
+    machine.mysqld(|mysqld| mysqld.beats)
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_are_sent_while_nothing_else_is_committed_and_not_otherwise() {
+    let (machine, member) = open_primary().await;
+    let report = after(10_000, &member).await;
+    let sent = beats(&machine);
+    assert!((8..=12).contains(&sent), "{sent} in 10 s");
+    let fine = CommitProbe {
+        waiting_ms: 0,
+        error: None,
+    };
+    assert_eq!(report.commits, Some(fine));
+    for end in 10..40 {
+        machine.mysqld(|mysqld| {
+            let more = gtids(&format!("1-{end}"));
+            mysqld.executed = mysqld.executed.union(&more);
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let sent = beats(&machine) - sent;
+    assert!(sent <= 1, "{sent} while clients committed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_become_rare_when_clients_are_idle() {
+    let (machine, member) = open_primary().await;
+    after(70_000, &member).await;
+    let before = beats(&machine);
+    after(60_000, &member).await;
+    let sent = beats(&machine) - before;
+    assert!((10..=13).contains(&sent), "{sent} in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_commit_shows_its_age_and_a_second_one_is_sent_and_no_third() {
+    let (machine, member) = open_primary().await;
+    machine.mysqld(|mysqld| mysqld.commits_hang = true);
+    let report = after(4_000, &member).await;
+    let waiting = report.commits.unwrap().waiting_ms;
+    assert!((3_000..=4_000).contains(&waiting), "{waiting}");
+    let under_way = || member.shared.read(|state| state.beats.under_way.len());
+    assert_eq!(under_way(), 2);
+    let report = after(30_000, &member).await;
+    assert!(report.commits.unwrap().waiting_ms > 30_000);
+    assert_eq!(under_way(), 2);
+    machine.mysqld(|mysqld| mysqld.commits_hang = false);
+    let report = after(600, &member).await;
+    assert_eq!(report.commits.unwrap().waiting_ms, 0);
+    assert!(after(3_000, &member).await.commits.unwrap().error.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_volume_is_named_until_there_is_room() {
+    let (machine, member) = open_primary().await;
+    machine.mysqld(|mysqld| mysqld.full = true);
+    let report = after(1_500, &member).await;
+    let error = report.commits.unwrap().error;
+    assert_eq!(error, Some(CommitFailure::DiskFull));
+    machine.mysqld(|mysqld| mysqld.full = false);
+    let report = after(1_500, &member).await;
+    assert_eq!(report.commits.unwrap().error, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_closed_or_about_to_be_is_sent_none() {
+    let mut promised = opened();
+    promised.promised = Epoch(5);
+    for (guard, open) in [
+        (guard(Role::Primary), false),
+        (guard(Role::Replica), false),
+        (opened(), false),
+        (promised, true),
+    ] {
+        let machine = Machine::running(guard);
+        if open {
+            machine.mysqld(Mysqld::open);
+        }
+        let member = machine.agent().await;
+        tokio::spawn(crate::watch::run(Arc::clone(&member)));
+        tokio::spawn(run(Arc::clone(&member)));
+        let report = after(5_000, &member).await;
+        assert_eq!(report.commits, None);
+        let sent = |line: &String| line.contains("heartbeat");
+        assert!(!machine.done().iter().any(sent));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_promise_of_a_closed_primary_none_is_sent_and_none_shown() {
+    let (machine, member) = open_primary().await;
+    after(3_000, &member).await;
+    let fence = Order {
+        promise: Epoch(5),
+        ..order(4, Role::Primary, Command::Fence)
+    };
+    assert_eq!(carry(&member, fence).await, Answer::Accepted);
+    machine.done();
+    let report = after(5_000, &member).await;
+    assert_eq!((report.phase, report.commits), (Phase::Running, None));
+    let sent = |line: &String| line.contains("heartbeat");
+    assert!(!machine.done().iter().any(sent));
+}

@@ -1,0 +1,115 @@
+//! Other members are wanted than recorded. Newcomers catch up without acknowledging; then both
+//! memberships are recorded and the larger number of acknowledgements is set; leavers stop
+//! acknowledging; when everything acknowledged so far is held under the new rule, the new membership
+//! becomes final. One change at a time; until it is final a failover needs promises under both.
+
+use std::collections::BTreeSet;
+
+use moco_model::register::Membership;
+use moco_model::{MemberId, Millis, Phase, Register, quorum};
+
+use crate::members::ready_followers;
+use crate::observation::{Member, Observation};
+use crate::plan::{Expect, Step};
+
+pub(super) fn steps(seen: &Observation, now: Millis) -> Vec<Step> {
+    let Some(register) = &seen.register else {
+        return Vec::new();
+    };
+    let next = match &register.membership.old {
+        None => begin(seen, register),
+        Some(_) => finish(seen, register),
+    };
+    let Some((membership, because)) = next else {
+        return Vec::new();
+    };
+    let mut new = super::successor(register, register.epoch);
+    new.membership = membership;
+    new.basis.decided_at = now;
+    new.basis.because = because;
+    let recorded = new.membership.all();
+    new.counted.retain(|id, _| recorded.contains(id));
+    vec![Step::Record {
+        expect: Expect::of(register),
+        register: new,
+    }]
+}
+
+/// The members that are wanted.
+pub(crate) fn wanted(seen: &Observation) -> BTreeSet<MemberId> {
+    (0..seen.wanted.replicas).map(MemberId).collect()
+}
+
+fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)> {
+    let old = &register.membership.members;
+    let new = wanted(seen);
+    let caught_up = |id: &MemberId| {
+        seen.members.get(id).is_some_and(|member| {
+            member.runs_with_data()
+                && seen.follows_primary(member)
+                && seen.holds_primary_set(member)
+        })
+    };
+    let open = seen.primary()?.1.server()?.writable;
+    // The primary is handed over before it may leave, and nobody joins and leaves in one step.
+    let one_way = new.is_superset(old) || new.is_subset(old);
+    if !open || !new.contains(&register.primary) || !one_way {
+        return None;
+    }
+    if !new.difference(old).all(caught_up) {
+        return None;
+    }
+    let because = if new.len() > old.len() {
+        format!("{} new members have caught up", new.len() - old.len())
+    } else {
+        format!("{} members are to be removed", old.len() - new.len())
+    };
+    let version = register.membership.version + 1;
+    Some((
+        Membership {
+            members: new,
+            old: Some(old.clone()),
+            version,
+        },
+        because,
+    ))
+}
+
+/// Certainly: a member that cannot be asked may still acknowledge, and nobody would ask it for a
+/// promise once it is no member any more.
+fn acknowledges_nothing(member: &Member) -> bool {
+    match (member.phase(), member.server()) {
+        (Some(Phase::AtGate), _) => true,
+        (_, Some(server)) => !server.semi_sync.replica_active && !server.semi_sync.replica_enabled,
+        _ => false,
+    }
+}
+
+fn finish(seen: &Observation, register: &Register) -> Option<(Membership, String)> {
+    let acks = quorum::acks_under(&register.membership);
+    let primary = seen.primary()?.1.server()?;
+    let waits = primary.writable && (acks == 0 || primary.semi_sync.wait_for == acks);
+    let members = register.membership.members.clone();
+    let ready = ready_followers(seen).intersection(&members).count();
+    let ready = u32::try_from(ready).unwrap_or(0);
+    // Leavers acknowledge until they are told not to; what they acknowledged has to be elsewhere, too.
+    let size = u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let needed = acks.min(size.saturating_sub(1)).max(quorum::acks(size));
+    let everybody = register.membership.all();
+    let leavers_silent = everybody
+        .difference(&members)
+        .all(|id| seen.members.get(id).is_some_and(acknowledges_nothing));
+    if !waits || !leavers_silent || ready < needed {
+        return None;
+    }
+    let because = format!("{ready} replicas hold everything and acknowledge");
+    let version = register.membership.version + 1;
+    Some((
+        Membership {
+            members,
+            old: None,
+            version,
+        },
+        because,
+    ))
+}

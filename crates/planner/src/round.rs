@@ -1,0 +1,178 @@
+//! The round of promises that a failover needs, as far as it has come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use moco_model::report::ThreadState;
+use moco_model::{Epoch, GtidSet, MemberId, Register, ServerReport, quorum};
+
+use crate::observation::{Ask, Member, Observation};
+
+/// The followers that can be asked, and what those who promised hold.
+pub(crate) struct Round<'a> {
+    pub(crate) register: &'a Register,
+    /// The epoch that is promised.
+    pub(crate) next: Epoch,
+    /// Followers that run, answer and hold data, whether they count or not.
+    pub(crate) followers: BTreeMap<MemberId, Follower<'a>>,
+}
+
+/// One of them.
+pub(crate) struct Follower<'a> {
+    pub(crate) member: &'a Member,
+    pub(crate) server: &'a ServerReport,
+    /// Its promise counts.
+    pub(crate) counted: bool,
+    /// It has promised, and its receiver is stopped.
+    pub(crate) promised: bool,
+    /// Received or executed.
+    pub(crate) held: GtidSet,
+}
+
+impl<'a> Round<'a> {
+    /// The round as it stands; none without a register.
+    pub(crate) fn of(seen: &'a Observation) -> Option<Self> {
+        let register = seen.register.as_ref()?;
+        let next = seen.next_epoch();
+        let follower = |(id, member): (MemberId, &'a Member)| {
+            let server = member.server()?;
+            let recorded = register.membership.all().contains(&id);
+            let usable = recorded && member.runs_with_data() && !server.writable;
+            let stopped = server
+                .replication
+                .as_ref()
+                .is_none_or(|channel| channel.receiver == ThreadState::Off);
+            let follower = Follower {
+                member,
+                server,
+                counted: seen.counts(id),
+                promised: stopped && member.guard()?.promised >= next,
+                held: member.held()?,
+            };
+            usable.then_some((id, follower))
+        };
+        Some(Self {
+            register,
+            next,
+            followers: seen.replicas().filter_map(follower).collect(),
+        })
+    }
+
+    fn ids(&self, which: impl Fn(&Follower<'_>) -> bool) -> BTreeSet<MemberId> {
+        self.followers
+            .iter()
+            .filter(|(_, follower)| which(follower))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Followers whose promise would count.
+    pub(crate) fn able(&self) -> BTreeSet<MemberId> {
+        self.ids(|follower| follower.counted)
+    }
+
+    /// Followers whose promise was given and counts.
+    pub(crate) fn promised(&self) -> BTreeSet<MemberId> {
+        self.ids(|follower| follower.counted && follower.promised)
+    }
+
+    /// Whether `members` are enough for a failover.
+    pub(crate) fn suffices(&self, members: &BTreeSet<MemberId>) -> bool {
+        quorum::suffices(&self.register.membership, self.register.primary, members)
+    }
+
+    /// Everything that those whose promise counts hold.
+    pub(crate) fn must_hold(&self) -> GtidSet {
+        self.followers
+            .values()
+            .filter(|follower| follower.counted && follower.promised)
+            .fold(GtidSet::new(), |all, follower| all.union(&follower.held))
+    }
+
+    /// What each of those who promised holds.
+    pub(crate) fn sets(&self) -> BTreeMap<MemberId, GtidSet> {
+        self.followers
+            .iter()
+            .filter(|(_, follower)| follower.counted && follower.promised)
+            .map(|(id, follower)| (*id, follower.held.clone()))
+            .collect()
+    }
+}
+
+/// Who becomes primary, and why the others do not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Election {
+    pub(crate) winner: Option<MemberId>,
+    pub(crate) losers: Vec<(MemberId, String)>,
+}
+
+/// Elects among those who promised and whose promise counts. First everybody who cannot is left out;
+/// the rest have one total order: who does not want to leave, who has less to apply, who has the
+/// lower number.
+pub(crate) fn elect(round: &Round<'_>) -> Election {
+    let must_hold = round.must_hold();
+    let mut able = Vec::new();
+    let mut losers = Vec::new();
+    for (id, follower) in &round.followers {
+        match unfit(follower, &must_hold) {
+            Some(because) => losers.push((*id, because)),
+            None => able.push((rank(follower), *id)),
+        }
+    }
+    able.sort();
+    let mut able = able.into_iter();
+    let winner = able.next();
+    for (rank, id) in able {
+        losers.push((id, lost_because(winner.as_ref(), rank)));
+    }
+    losers.sort();
+    Election {
+        winner: winner.map(|(_, id)| id),
+        losers,
+    }
+}
+
+/// Whether it wants to leave, and how many transactions it has to apply.
+type Rank = (bool, u64);
+
+fn rank(follower: &Follower<'_>) -> Rank {
+    let leaves = matches!(follower.member.ask, Some(Ask::Leave { .. }))
+        || follower
+            .member
+            .report
+            .fresh()
+            .is_some_and(|report| report.leaving);
+    (
+        leaves,
+        follower.held.subtract(&follower.server.executed).count(),
+    )
+}
+
+fn lost_because(winner: Option<&(Rank, MemberId)>, rank: Rank) -> String {
+    match winner {
+        Some((best, _)) if best.0 != rank.0 => "it is about to leave".to_owned(),
+        Some((best, _)) if best.1 != rank.1 => {
+            format!("it has {} transactions to apply", rank.1)
+        }
+        _ => "another one with a lower number is as good".to_owned(),
+    }
+}
+
+fn unfit(follower: &Follower<'_>, must_hold: &GtidSet) -> Option<String> {
+    if !follower.counted {
+        return Some("it was not yet seen to hold everything".to_owned());
+    }
+    if !follower.promised {
+        return Some("it has not promised".to_owned());
+    }
+    let lacks = must_hold.subtract(&follower.held);
+    if !lacks.is_empty() {
+        return Some(format!("it lacks {} transactions", lacks.count()));
+    }
+    let channel = follower.server.replication.as_ref();
+    if let Some(error) = channel.and_then(|channel| channel.last_error.as_ref())
+        && !follower.server.executed.contains(must_hold)
+    {
+        return Some(format!("its applier fails: {error}"));
+    }
+    None
+}

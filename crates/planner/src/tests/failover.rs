@@ -1,0 +1,396 @@
+//! The primary is lost, or asked to go.
+
+use moco_model::guard::DataState;
+use moco_model::register::BasisKind;
+use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing};
+use moco_model::{Epoch, MemberId};
+
+use super::world::{World, silent};
+use crate::Step;
+use crate::observation::Ask;
+
+fn healthy(n: u32) -> World {
+    let mut world = World::fresh(n);
+    world.run_until_healthy(100);
+    world.commit(7);
+    world
+}
+
+fn deaf(world: &mut World, ids: &[u32]) {
+    for id in ids {
+        world.report(*id).hearing = Some(Hearing {
+            member: MemberId(0),
+            silent_ms: 2_000,
+            refused: false,
+        });
+    }
+}
+
+#[test]
+fn when_mysqld_of_the_primary_ends_another_member_takes_over_and_it_comes_back_without_a_clone() {
+    for n in [3, 4, 5, 7] {
+        let mut world = healthy(n);
+        world.write(0, 2); // written, and acknowledged by nobody
+        world.crash(0);
+        let log = world.run_until_healthy(200);
+        assert_ne!(world.primary(), 0, "{log:#?}");
+        assert!(!log.iter().any(|line| line.contains("clone")), "{log:#?}");
+        let register = world.register().clone();
+        assert_eq!(register.basis.kind, BasisKind::Failover);
+        let handover = register.handovers.last().unwrap();
+        assert!(handover.opened_at.is_some(), "{handover:?}");
+        assert_eq!(handover.from, MemberId(0));
+        let promises = handover.promised.len();
+        assert!(
+            promises >= usize::try_from(n - n / 2).unwrap(),
+            "{handover:?}"
+        );
+        let position = |text: &str| log.iter().position(|line| line.contains(text)).unwrap();
+        assert!(position("promising 2") < position("record epoch 2"));
+        assert!(position("record epoch 2") < position("become primary"));
+        assert!(position("become primary") < position("open for writing"));
+        assert!(position("become primary") < position("never acknowledged"));
+    }
+}
+
+#[test]
+fn the_winner_holds_everything_that_the_others_hold_and_applies_it_first() {
+    let mut world = healthy(3);
+    world.write(0, 3);
+    let set = world.server(0).executed.clone();
+    let channel = world.server(2).replication.as_mut().unwrap();
+    channel.received = channel.received.union(&set); // received, not executed
+    world.crash(0);
+    let log = world.run(200);
+    assert!(
+        !log.iter().any(|line| line.contains("record epoch 2")),
+        "{log:#?}"
+    );
+    world.server(2).executed = set.clone();
+    world.run_until_healthy(200);
+    assert_eq!(world.primary(), 2);
+    assert!(world.server(1).executed.contains(&set));
+}
+
+#[test]
+fn a_member_that_does_not_count_neither_promises_nor_wins() {
+    let mut world = healthy(3);
+    world.guard(1).incarnation = "another".into();
+    world.crash(0);
+    let decision = world.decide();
+    assert_eq!(decision.verdict.code, "PrimaryEnded");
+    assert!(
+        decision
+            .verdict
+            .sentence
+            .contains("member 1 was not seen to hold everything"),
+        "{}",
+        decision.verdict.sentence
+    );
+    let log = world.run_until_healthy(200);
+    assert_eq!(world.primary(), 0, "{log:#?}");
+    assert!(world.register().counted.contains_key(&MemberId(1)));
+}
+
+#[test]
+fn silence_is_acted_upon_only_when_enough_replicas_share_it() {
+    let mut world = healthy(3);
+    world.member(0).report = silent();
+    world.report(1).hearing = Some(Hearing {
+        member: MemberId(0),
+        silent_ms: 100,
+        refused: false,
+    });
+    deaf(&mut world, &[2]);
+    let decision = world.decide();
+    assert_eq!(decision.verdict.code, "PrimaryUnreachable");
+    assert_eq!(decision.plan.steps, vec![], "one replica still hears it");
+
+    world.vanish(0);
+    deaf(&mut world, &[1]);
+    let log = world.run(60);
+    assert!(world.primary() != 0, "{log:#?}");
+    let open = world.primary();
+    assert!(world.server(open).writable, "{log:#?}");
+}
+
+#[test]
+fn a_promise_that_is_not_needed_lets_the_same_primary_go_on() {
+    let mut world = healthy(3);
+    let gone = world.vanish(0);
+    deaf(&mut world, &[1, 2]);
+    let log = world.run(1);
+    assert!(log[0].contains("promising 2"), "{log:#?}");
+    *world.member(0) = gone; // it was only slow
+    let log = world.run_until_healthy(60);
+    assert_eq!((world.primary(), world.epoch()), (0, Epoch(2)), "{log:#?}");
+    assert_eq!(world.register().basis.kind, BasisKind::Resumed);
+}
+
+#[test]
+fn guesses_that_follow_each_other_are_held_up_and_facts_are_not() {
+    let mut world = healthy(3);
+    let gone = world.vanish(0);
+    deaf(&mut world, &[1, 2]);
+    world.run(60);
+    let first = world.primary();
+    *world.member(0) = gone;
+    world.run_until_healthy(200);
+    world.vanish(first);
+    for id in [0, 1, 2].into_iter().filter(|id| *id != first) {
+        world.report(id).hearing = None;
+    }
+    assert_eq!(world.run(60), Vec::<String>::new(), "held up");
+    world.now += 31_000;
+    world.run(60);
+    assert_ne!(world.primary(), first);
+
+    let mut world = healthy(3);
+    for _ in 0..4 {
+        let primary = world.primary();
+        world.crash(primary);
+        world.run_until_healthy(200);
+        assert_ne!(world.primary(), primary);
+    }
+}
+
+#[test]
+fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
+    let mut world = healthy(3);
+    world.report(0).commits = Some(CommitProbe {
+        waiting_ms: 1_600,
+        error: None,
+    });
+    assert_eq!(world.run(60), Vec::<String>::new(), "not yet");
+    world.now += 1_100;
+    let log = world.run_until_healthy(200);
+    assert_ne!(world.primary(), 0, "{log:#?}");
+    assert!(
+        log.iter()
+            .any(|line| line.contains("tell member 0 in epoch 2: put clients out"))
+    );
+}
+
+#[test]
+fn a_primary_that_waits_for_replicas_is_not_the_one_to_blame() {
+    let mut world = healthy(3);
+    world.crash(1);
+    world.crash(2);
+    world.report(0).commits = Some(CommitProbe {
+        waiting_ms: 60_000,
+        error: None,
+    });
+    world.now += 10_000;
+    let log = world.run(60);
+    assert!(
+        !log.iter().any(|line| line.contains("record epoch")),
+        "{log:#?}"
+    );
+}
+
+#[test]
+fn without_enough_promises_the_primary_stays_and_the_missing_are_named() {
+    let mut world = healthy(3);
+    world.vanish(0);
+    world.vanish(1);
+    let log = world.run(60);
+    assert_eq!(world.primary(), 0, "{log:#?}");
+    let sentence = world.decide().verdict.sentence;
+    assert!(
+        sentence.contains("member 1 cannot be reached"),
+        "{sentence}"
+    );
+    world.seen.wanted.force = Some(Epoch(1));
+    world.run(60);
+    let register = world.register().clone();
+    assert_eq!(
+        (register.primary, register.basis.kind),
+        (MemberId(2), BasisKind::Forced)
+    );
+    assert!(
+        register.handovers[0]
+            .proof
+            .contains("member 0 and member 1 held are lost")
+    );
+    assert!(world.server(2).writable);
+}
+
+#[test]
+fn a_demand_of_another_epoch_forces_nothing() {
+    let mut world = healthy(3);
+    world.vanish(0);
+    world.vanish(1);
+    world.seen.wanted.force = Some(Epoch(7));
+    world.run(60);
+    assert_eq!(world.primary(), 0);
+}
+
+fn asked(because: &str) -> Ask {
+    let because = because.to_owned();
+    Ask::Leave { because }
+}
+
+#[test]
+fn a_primary_that_is_asked_to_leave_hands_over_without_a_restart() {
+    for n in [2, 3, 4, 5] {
+        let mut world = healthy(n);
+        world.member(0).ask = Some(asked("somebody asks"));
+        let log = world.run(200);
+        assert_ne!(world.primary(), 0, "{log:#?}");
+        assert!(!log.iter().any(|line| line.contains("start")), "{log:#?}");
+        assert_eq!(world.register().basis.kind, BasisKind::Switchover);
+        let chained = log
+            .iter()
+            .take_while(|line| !line.contains("promising"))
+            .count()
+            - 1;
+        assert_eq!(chained, usize::try_from(n - 1 - n / 2).unwrap(), "{log:#?}");
+        world.member(0).ask = None;
+        world.run_until_healthy(100);
+    }
+}
+
+#[test]
+fn the_member_that_is_asked_to_lead_leads() {
+    let mut world = healthy(3);
+    let because = "somebody asks".to_owned();
+    world.member(2).ask = Some(Ask::Lead { because });
+    world.run(200);
+    assert_eq!(world.primary(), 2);
+}
+
+#[test]
+fn a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open() {
+    let mut world = healthy(3);
+    for id in [1, 2] {
+        world.server(id).replication.as_mut().unwrap().lag_ms = 5_000;
+    }
+    world.member(0).ask = Some(asked("somebody asks"));
+    assert_eq!(world.run(10), Vec::<String>::new());
+    let sentence = world.decide().verdict.sentence;
+    assert!(
+        sentence.contains("it waits: member 1 lags 5000 ms behind"),
+        "{sentence}"
+    );
+
+    let mut world = healthy(3);
+    world.member(0).ask = Some(asked("somebody asks"));
+    world.run(1); // recorded
+    world.server(1).replication.as_mut().unwrap().lag_ms = 5_000;
+    assert_eq!(world.run(10), Vec::<String>::new());
+    world.now += 40_000;
+    let log = world.run(1);
+    assert!(world.register().switchover.is_none(), "{log:#?}");
+    assert!(
+        world.register().basis.because.contains("lags 5000 ms"),
+        "{log:#?}"
+    );
+    assert!(world.server(0).writable && world.epoch() == Epoch(1));
+}
+
+#[test]
+fn what_holds_the_primary_up_is_told() {
+    let mut world = healthy(3);
+    world.member(0).ask = Some(asked("somebody asks"));
+    world.run(1);
+    world.report(0).fault = Some(Fault {
+        code: FaultCode::CloseHeldUp,
+        sentence: "a statement runs for 20 s".into(),
+    });
+    let sentence = world.decide().verdict.sentence;
+    assert!(sentence.contains("a statement runs for 20 s"), "{sentence}");
+}
+
+#[test]
+fn a_primary_that_was_closed_for_nothing_opens_again_in_a_new_epoch() {
+    let mut world = healthy(3);
+    world.member(0).ask = Some(asked("somebody asks"));
+    while world.server(0).writable {
+        world.run(1);
+    }
+    let to = world.register().switchover.as_ref().unwrap().to;
+    world.vanish(to.0);
+    let other = 3 - to.0;
+    world.vanish(other);
+    let log = world.run(60);
+    assert_eq!((world.primary(), world.epoch()), (0, Epoch(2)), "{log:#?}");
+    assert_eq!(world.register().basis.kind, BasisKind::Resumed);
+}
+
+#[test]
+fn a_primary_that_dies_while_it_is_handed_over_is_a_failover() {
+    let mut world = healthy(3);
+    world.member(0).ask = Some(asked("somebody asks"));
+    while world.server(0).writable {
+        world.run(1);
+    }
+    world.crash(0);
+    world.member(0).ask = None;
+    let log = world.run_until_healthy(200);
+    assert_eq!(world.register().basis.kind, BasisKind::Failover, "{log:#?}");
+}
+
+#[test]
+fn a_primary_without_its_volume_is_replaced_and_cloned() {
+    let mut world = healthy(3);
+    world.lose_volume(0);
+    let log = world.run_until_healthy(200);
+    assert_ne!(world.primary(), 0, "{log:#?}");
+    assert_eq!(world.guard(0).data, DataState::Holding);
+}
+
+#[test]
+fn members_are_removed_in_order_and_the_primary_hands_over_first() {
+    for (from, to) in [(5, 3), (3, 1), (3, 2), (4, 3), (2, 1)] {
+        let mut world = healthy(from);
+        if from == 5 {
+            let because = "x".to_owned();
+            world.member(4).ask = Some(Ask::Lead { because });
+            world.run(200);
+            world.member(4).ask = None;
+            world.run_until_healthy(100);
+            assert_eq!(world.primary(), 4);
+        }
+        world.want(to);
+        let log = world.run(300);
+        let register = world.register().clone();
+        assert_eq!(register.membership.members.len(), to as usize, "{log:#?}");
+        assert!(register.membership.old.is_none());
+        let primary = world.primary();
+        assert!(primary < to);
+        assert_eq!(world.server(primary).semi_sync.wait_for, to / 2);
+    }
+}
+
+#[test]
+fn a_leaver_that_cannot_be_asked_is_not_removed() {
+    let mut world = healthy(5);
+    world.want(3);
+    world.vanish(4);
+    world.run(200);
+    assert!(world.register().membership.old.is_some());
+}
+
+#[test]
+fn a_former_primary_learns_the_history_only_from_a_complete_primary() {
+    let mut world = healthy(3);
+    world.write(0, 1);
+    world.crash(0);
+    let mut seen_start = false;
+    for _ in 0..100 {
+        let decision = world.decide();
+        for step in &decision.plan.steps {
+            if let Step::Send(order) = step
+                && order.member == MemberId(0)
+            {
+                let primary = world.primary();
+                assert!(primary != 0 && world.epoch() == Epoch(2));
+                seen_start = true;
+            }
+        }
+        if world.run(1).is_empty() {
+            break;
+        }
+    }
+    assert!(seen_start);
+}

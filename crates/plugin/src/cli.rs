@@ -1,0 +1,297 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use moco_model::Account;
+
+use crate::connection::Connection;
+use crate::pause::What;
+use crate::times;
+
+/// Look at MySQL clusters that MOCO runs, and ask it for what only a person can ask.
+///
+/// Exit codes: 0 is yes, 1 is no (not healthy, refused, not switched over), 2 is "could not ask".
+#[derive(Parser)]
+#[command(name = "kubectl-moco", bin_name = "kubectl moco", version)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Show how a cluster is, on one screen; the exit code is 0 only when it is healthy.
+    Status(Shown),
+    /// Make another member the primary, and wait until it takes writes.
+    Switchover(Switchover),
+    /// Show the last changes of the primary: when, why, and what proves that nothing was lost.
+    Failovers(Shown),
+    /// Demand a failover although it cannot be proven that nothing acknowledged is lost.
+    Force(Force),
+    /// Run the client `mysql` in a member's pod.
+    Mysql(Mysql),
+    /// Show the password of a MySQL account.
+    Credential(Credential),
+    /// Make MOCO leave a cluster alone.
+    Stop(Pause),
+    /// Make MOCO look after a cluster again.
+    Start(Pause),
+    /// Print a script that completes `kubectl-moco` in a shell.
+    Completion(Completion),
+    /// Print what can follow, in the form that kubectl asks of plugins.
+    #[command(name = "__complete", hide = true)]
+    Complete(Complete),
+}
+
+/// Arguments of verbs that show something.
+#[derive(Args)]
+pub(crate) struct Shown {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// The form of the output; without it, text for people.
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Format>,
+}
+
+/// Forms of output for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+}
+
+#[derive(Args)]
+pub(crate) struct Switchover {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// Number of the member that shall become primary; MOCO chooses when it is left out.
+    #[arg(long, value_name = "MEMBER")]
+    pub(crate) to: Option<u32>,
+    /// How long to wait, such as 90s or 5m. The request is taken back when the time is over.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = times::duration)]
+    pub(crate) timeout: Duration,
+    /// Ask, and do not wait. The request is not taken back.
+    #[arg(long, conflicts_with = "timeout")]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Force {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// The epoch that is given up, as shown without this option. Says that the loss was read.
+    #[arg(long)]
+    pub(crate) epoch: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Mysql {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// Arguments of mysql, after `--`.
+    pub(crate) args: Vec<OsString>,
+    /// Log in as this account.
+    #[arg(short = 'u', long = "mysql-user", value_enum, default_value_t = User::Readonly)]
+    pub(crate) user: User,
+    /// Number of the member; the primary when it is left out or negative.
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) index: Option<i64>,
+    /// Pass standard input on to mysql.
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// Standard input is a terminal.
+    #[arg(short = 't', long)]
+    pub(crate) tty: bool,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Credential {
+    #[command(flatten)]
+    pub(crate) show: Option<CredentialShow>,
+    #[command(subcommand)]
+    pub(crate) verb: Option<CredentialVerb>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CredentialVerb {
+    /// Show the password of a MySQL account; the word may be left out.
+    Show(CredentialShow),
+}
+
+#[derive(Args)]
+pub(crate) struct CredentialShow {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// Whose password.
+    #[arg(short = 'u', long = "mysql-user", value_enum, default_value_t = User::Readonly)]
+    pub(crate) user: User,
+    /// The form of the output.
+    #[arg(long, value_enum, default_value_t = CredentialFormat::Plain)]
+    pub(crate) format: CredentialFormat,
+}
+
+/// Forms in which a password is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CredentialFormat {
+    /// The password alone.
+    Plain,
+    /// An option file for MySQL's programs.
+    Mycnf,
+}
+
+/// The accounts that people log in as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum User {
+    /// Reads.
+    #[value(name = "moco-readonly")]
+    Readonly,
+    /// Reads and writes everything but MySQL's own tables.
+    #[value(name = "moco-writable")]
+    Writable,
+    /// Everything; inside the pod only.
+    #[value(name = "moco-admin")]
+    Admin,
+}
+
+impl User {
+    /// The account.
+    pub(crate) const fn account(self) -> Account {
+        match self {
+            Self::Readonly => Account::Readonly,
+            Self::Writable => Account::Writable,
+            Self::Admin => Account::Admin,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Pause {
+    /// What is meant.
+    #[arg(value_enum)]
+    pub(crate) what: What,
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+}
+
+#[derive(Args)]
+pub(crate) struct Completion {
+    /// For which shell.
+    #[arg(value_enum)]
+    pub(crate) shell: ForShell,
+}
+
+/// Shells that a script can be made for; the ones that kubectl users have, of those that clap knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ForShell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+impl From<ForShell> for Shell {
+    fn from(shell: ForShell) -> Self {
+        match shell {
+            ForShell::Bash => Self::Bash,
+            ForShell::Zsh => Self::Zsh,
+            ForShell::Fish => Self::Fish,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Complete {
+    /// The words so far; the last one is being typed.
+    #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+    pub(crate) words: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Cli {
+        let words = std::iter::once("kubectl-moco").chain(line.split(' '));
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    #[test]
+    fn the_command_line_has_no_contradiction() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_for_mysql_and_connection_flags_stand_anywhere() {
+        let cli = parse("-n foo mysql -u moco-writable -it mycluster -- -N -e x --index 7");
+        assert_eq!(cli.connection.namespace.as_deref(), Some("foo"));
+        let Verb::Mysql(mysql) = cli.verb else {
+            panic!("not mysql")
+        };
+        assert_eq!(mysql.args, ["-N", "-e", "x", "--index", "7"]);
+        assert_eq!((mysql.user, mysql.index), (User::Writable, None));
+        assert!(mysql.stdin && mysql.tty);
+        let cli = parse("mysql mycluster --index -1 db --namespace foo");
+        assert_eq!(cli.connection.namespace.as_deref(), Some("foo"));
+        let Verb::Mysql(mysql) = cli.verb else {
+            panic!("not mysql")
+        };
+        assert_eq!((mysql.index, mysql.args), (Some(-1), vec!["db".into()]));
+    }
+
+    #[test]
+    fn credential_works_with_and_without_the_word_show() {
+        for line in [
+            "credential -u moco-admin --format mycnf mycluster",
+            "credential show mycluster --format mycnf -u moco-admin",
+        ] {
+            let Verb::Credential(credential) = parse(line).verb else {
+                panic!("not credential")
+            };
+            let show = credential.shown().unwrap();
+            assert_eq!(show.cluster, "mycluster");
+            assert_eq!(show.user, User::Admin);
+            assert_eq!(show.format, CredentialFormat::Mycnf);
+        }
+    }
+
+    #[test]
+    fn stop_and_start_take_the_words_they_always_took() {
+        let Verb::Stop(pause) = parse("stop clustering mycluster").verb else {
+            panic!("not stop")
+        };
+        assert_eq!(pause.what, What::Clustering);
+        let Verb::Start(pause) = parse("start reconciliation mycluster").verb else {
+            panic!("not start")
+        };
+        assert_eq!(pause.what, What::Reconciliation);
+    }
+
+    #[test]
+    fn a_switchover_waits_two_minutes_unless_told_otherwise() {
+        let Verb::Switchover(switchover) = parse("switchover db --to 2").verb else {
+            panic!("not switchover")
+        };
+        assert_eq!(switchover.to, Some(2));
+        assert_eq!(switchover.timeout, Duration::from_secs(120));
+        assert!(!switchover.no_wait);
+        assert!(Cli::try_parse_from(["x", "switchover", "db", "--timeout", "0s"]).is_err());
+        let both = ["x", "switchover", "db", "--timeout", "1s", "--no-wait"];
+        assert!(Cli::try_parse_from(both).is_err());
+    }
+
+    #[test]
+    fn the_users_are_moco_s_accounts() {
+        for user in User::value_variants() {
+            let name = user.to_possible_value().unwrap();
+            assert_eq!(name.get_name(), user.account().user());
+        }
+    }
+}

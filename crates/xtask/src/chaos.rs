@@ -1,0 +1,258 @@
+//! `cargo xtask chaos`: breaks a cluster on this machine on purpose, and checks that nothing acknowledged is lost.
+//!
+//! The writers, the ledger and the nemesis are the program `moco-chaos`; it is built and run as a child. The demo and
+//! the benches drive it, too: they tell it what to do on its standard input.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cargo::{Profile, build_static};
+use crate::cmd::Cmd;
+use crate::demo::Local;
+use crate::paths;
+use crate::say::{Watch, say, wait_until};
+
+/// What `cargo xtask chaos` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// How many things are broken.
+    #[arg(long, default_value_t = 50)]
+    events: u32,
+    /// What chooses them; the same seed chooses the same.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only events of these kinds, separated by commas.
+    #[arg(long)]
+    kinds: Option<String>,
+    /// Rows a second of all writers together at most.
+    #[arg(long, default_value_t = 400)]
+    rate: u32,
+    /// Leaves the cluster as it is at the end.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// `cargo xtask chaos`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let local = Local::prepare(
+        "cargo xtask chaos",
+        Profile::Quick,
+        paths::state()?.join("chaos"),
+    )?;
+    let program = program()?;
+    local.delete().context("remove what an earlier run left")?;
+    local.up(&paths::checkout()?.join("examples/mysqlcluster.yaml"))?;
+    let watch = Watch::start();
+    let mut call = Cmd::new(&program)
+        .args(["run", "--home"])
+        .arg(local.home())
+        .arg("--program")
+        .arg(local.program())
+        .args(["--events", &options.events.to_string()])
+        .args(["--seed", &options.seed.to_string()])
+        .args(["--rate", &options.rate.to_string()]);
+    if let Some(kinds) = &options.kinds {
+        call = call.args(["--kinds", kinds]);
+    }
+    let mut report = Value::Null;
+    let status = call.run_watched(|line| {
+        println!("{line}");
+        report = serde_json::from_str(line).unwrap_or_default();
+    })?;
+    show(&report);
+    let logs = local.home();
+    ensure!(
+        status.success(),
+        "seed {}: a promise was broken, or could not be checked; the cluster is left in {}",
+        options.seed,
+        logs.display()
+    );
+    watch.say("every promise was kept");
+    if options.keep {
+        return Ok(());
+    }
+    local.delete()
+}
+
+fn show(report: &Value) {
+    let number = |name: &str| {
+        report
+            .pointer(&format!("/load/{name}"))
+            .cloned()
+            .unwrap_or_default()
+    };
+    say(&format!(
+        "seed {}, {} events: acked {}, found {}, lost {}, phantom {}, overlapping {}, stale reads {}, unknown {}",
+        report.get("seed").unwrap_or(&Value::Null),
+        report.get("events").unwrap_or(&Value::Null),
+        number("acked"),
+        number("found"),
+        number("lost"),
+        number("phantom"),
+        number("overlapping"),
+        number("staleReads"),
+        number("unknown"),
+    ));
+    let kinds = report.get("unavailable").and_then(Value::as_array);
+    for line in kinds.into_iter().flatten() {
+        let seconds = |name: &str| line.get(name).and_then(Value::as_f64).unwrap_or(0.0) / 1000.0;
+        let kind = line.get("kind").and_then(Value::as_str).unwrap_or_default();
+        let n = line.get("n").and_then(Value::as_u64).unwrap_or_default();
+        let (p50, max) = (seconds("p50"), seconds("max"));
+        say(&format!(
+            "  {kind:<26} n = {n:<4} no writes for p50 {p50:.2} s, max {max:.2} s"
+        ));
+    }
+    for broken in number("violations").as_array().into_iter().flatten() {
+        say(&format!(
+            "  BROKEN: {}",
+            broken.as_str().unwrap_or_default()
+        ));
+    }
+}
+
+/// Builds `moco-chaos`.
+pub(crate) fn program() -> Result<PathBuf> {
+    say("building moco-chaos");
+    build_static("moco-chaos", Profile::Quick)
+}
+
+/// A `moco-chaos load` that runs as a child. It ends with this value.
+pub(crate) struct Load {
+    child: Child,
+    words: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+/// What is seen of a load while it runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Look {
+    /// Milliseconds since the last acknowledgement.
+    pub(crate) quiet_ms: Option<f64>,
+    /// Which server gave it.
+    pub(crate) server: Option<u64>,
+    /// Why the cluster is not whole and healthy; none if it is.
+    pub(crate) missing: Option<String>,
+}
+
+/// The report at the end of a load; what is used of it here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    pub(crate) acked: u64,
+    pub(crate) found: u64,
+    pub(crate) lost: u64,
+    pub(crate) phantom: u64,
+    pub(crate) unknown: u64,
+    pub(crate) overlapping: u64,
+    pub(crate) violations: Vec<String>,
+    pub(crate) marks: Vec<Stretch>,
+}
+
+/// What happened after one mark.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stretch {
+    pub(crate) name: String,
+    /// From the mark to the first acknowledgement of a write begun after it.
+    pub(crate) first_ms: Option<f64>,
+    /// The longest time between two acknowledgements.
+    pub(crate) longest_gap_ms: Option<f64>,
+    /// Attempts that failed, of the writer that had the most.
+    pub(crate) errors_per_writer_max: u32,
+    /// Connections that could not be made, of the writer that had the most.
+    pub(crate) failed_connects_per_writer_max: u32,
+}
+
+/// How long a change of the primary is waited for.
+const CHANGE: Duration = Duration::from_secs(120);
+/// How long the cluster may take to be whole and healthy again.
+const WHOLE: Duration = Duration::from_secs(300);
+
+impl Load {
+    /// Starts a load on a cluster; returns when all its writers have written.
+    pub(crate) fn start(program: &std::path::Path, local: &Local, words: &[&str]) -> Result<Self> {
+        let mut child = Command::new(program)
+            .args(["load", "--home"])
+            .arg(local.home())
+            .arg("--program")
+            .arg(local.program())
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("start moco-chaos")?;
+        let words = child.stdin.take().context("no pipe to moco-chaos")?;
+        let answers = child.stdout.take().context("no pipe from moco-chaos")?;
+        let mut load = Self {
+            child,
+            words,
+            answers: BufReader::new(answers),
+        };
+        load.answer::<Look>().context("wait for the first writes")?;
+        Ok(load)
+    }
+
+    /// Tells it something.
+    pub(crate) fn tell(&mut self, word: &str) -> Result<()> {
+        writeln!(self.words, "{word}").with_context(|| format!("tell moco-chaos to {word}"))
+    }
+
+    /// What is seen now.
+    pub(crate) fn look(&mut self) -> Result<Look> {
+        self.tell("look")?;
+        self.answer()
+    }
+
+    /// Waits until writes are acknowledged by another server than `before`.
+    pub(crate) fn wait_for_change(&mut self, before: Option<u64>) -> Result<()> {
+        wait_until("writes at another primary", CHANGE, || {
+            let look = self.look()?;
+            let same = look.server == before;
+            Ok(same.then(|| format!("the last write was acknowledged {:?} ms ago", look.quiet_ms)))
+        })
+    }
+
+    /// Waits until the cluster is whole and healthy, and writes go on.
+    pub(crate) fn wait_until_whole(&mut self) -> Result<()> {
+        wait_until("the cluster to be whole", WHOLE, || {
+            Ok(self.look()?.missing)
+        })
+    }
+
+    /// Ends the writing; an error unless the ledger is clean.
+    pub(crate) fn stop(mut self) -> Result<Report> {
+        self.tell("stop")?;
+        let report: Report = self.answer().context("wait for the report")?;
+        let status = self.child.wait().context("wait for moco-chaos")?;
+        if !status.success() {
+            bail!("the ledger is not clean: {}", report.violations.join("; "));
+        }
+        Ok(report)
+    }
+
+    fn answer<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
+        let mut line = String::new();
+        let length = self
+            .answers
+            .read_line(&mut line)
+            .context("read from moco-chaos")?;
+        ensure!(length > 0, "moco-chaos ended; see above");
+        serde_json::from_str(&line).context("read an answer of moco-chaos")
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // After `stop` it has ended, and both do nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
