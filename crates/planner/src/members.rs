@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use moco_model::guard::DataState;
 use moco_model::report::ThreadState;
-use moco_model::{GtidSet, MemberId, Phase, Role};
+use moco_model::{GtidSet, MemberId, Phase, Role, quorum};
 
 use crate::observation::{Member, Observation};
 
@@ -82,11 +82,23 @@ pub(crate) fn empty_replica(seen: &Observation, id: MemberId, member: &Member) -
 }
 
 /// Whether the replica is one of the members, and so acknowledges commits. Those that are about to be
-/// removed do not.
+/// removed do not; those that are about to join do once the primary waits for as many as both
+/// memberships demand: before, one of them alone could be the whole quorum of a commit. A cluster of one
+/// has waited for nobody, and nobody can take over from it before the change is final.
 pub(crate) fn should_acknowledge(seen: &Observation, id: MemberId) -> bool {
-    seen.register
+    let Some((register, primary)) = seen.primary() else {
+        return false;
+    };
+    let membership = &register.membership;
+    let joins = membership
+        .old
         .as_ref()
-        .is_some_and(|register| register.membership.members.contains(&id))
+        .is_some_and(|old| old.len() > 1 && !old.contains(&id));
+    let acks = quorum::acks_under(membership);
+    let waits = primary
+        .server()
+        .is_some_and(|server| server.semi_sync.source_enabled && server.semi_sync.wait_for >= acks);
+    membership.members.contains(&id) && (!joins || waits)
 }
 
 /// Holds data and does not follow the primary as it should, for no reason that MySQL would name.

@@ -111,11 +111,12 @@ pub(crate) struct Election {
 pub(crate) fn elect(round: &Round<'_>) -> Election {
     let must_hold = round.must_hold();
     let mut able = Vec::new();
+    let stays = &round.register.membership.members;
     let mut losers = Vec::new();
     for (id, follower) in &round.followers {
         match unfit(follower, &must_hold) {
             Some(because) => losers.push((*id, because)),
-            None => able.push((rank(follower), *id)),
+            None => able.push((rank(follower, stays.contains(id)), *id)),
         }
     }
     able.sort();
@@ -134,8 +135,9 @@ pub(crate) fn elect(round: &Round<'_>) -> Election {
 /// Whether it wants to leave, and how many transactions it has to apply.
 type Rank = (bool, u64);
 
-fn rank(follower: &Follower<'_>) -> Rank {
-    let leaves = matches!(follower.member.ask, Some(Ask::Leave { .. }))
+fn rank(follower: &Follower<'_>, stays: bool) -> Rank {
+    let leaves = !stays
+        || matches!(follower.member.ask, Some(Ask::Leave { .. }))
         || follower
             .member
             .report

@@ -168,6 +168,26 @@ fn follow(
     if acknowledge == Acknowledge::Yes && !register.membership.members.contains(&id) {
         return Err(Refusal::StrangerAcknowledges(id));
     }
+    // A cluster of one waits for nobody, so there is no quorum that a newcomer could be.
+    let joins = register
+        .membership
+        .old
+        .as_ref()
+        .is_some_and(|old| old.len() > 1 && !old.contains(&id));
+    let may_be_open = seen
+        .members
+        .get(&register.primary)
+        .is_none_or(|primary| primary.server().is_none_or(|server| server.writable));
+    let waits = seen
+        .members
+        .get(&register.primary)
+        .and_then(Member::server)
+        .is_some_and(|server| {
+            server.semi_sync.source_enabled && server.semi_sync.wait_for >= acks_demanded(register)
+        });
+    if acknowledge == Acknowledge::Yes && joins && may_be_open && !waits {
+        return Err(Refusal::StrangerAcknowledges(id));
+    }
     let target = register.switchover.as_ref().map(|intent| intent.to);
     if source.member == register.primary {
         Ok(())
@@ -274,7 +294,7 @@ fn discard(
     let own = server.executed.subtract(&primary.executed);
     let lacks = !server.executed.contains(&primary.purged);
     let useless = !own.is_empty() || lacks;
-    if primary.writable && useless && own.contains(errant) {
+    if useless && own.contains(errant) {
         Ok(())
     } else {
         refused

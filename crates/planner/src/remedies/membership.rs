@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use moco_model::register::Membership;
-use moco_model::{MemberId, Millis, Phase, Register, quorum};
+use moco_model::{GtidSet, MemberId, Millis, Phase, Register, quorum};
 
 use crate::members::ready_followers;
 use crate::observation::{Member, Observation};
@@ -59,6 +59,14 @@ fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)
     if !new.difference(old).all(caught_up) {
         return None;
     }
+    // Until it is final commits need the larger number, and only those who stay give it.
+    let size = |members: &BTreeSet<MemberId>| u32::try_from(members.len()).unwrap_or(u32::MAX);
+    let acks = quorum::acks(size(old)).max(quorum::acks(size(&new)));
+    let needed = acks.min(size(&new).saturating_sub(1));
+    let stay = ready_followers(seen).intersection(&new).count();
+    if new.len() < old.len() && u32::try_from(stay).unwrap_or(0) < needed {
+        return None;
+    }
     let because = if new.len() > old.len() {
         format!("{} new members have caught up", new.len() - old.len())
     } else {
@@ -85,12 +93,39 @@ fn acknowledges_nothing(member: &Member) -> bool {
     }
 }
 
+/// Everything that the leavers hold, and so may have acknowledged. Of one that does not run it is known
+/// only when no commit waits.
+fn left_behind(seen: &Observation, register: &Register) -> Option<GtidSet> {
+    let waiting = seen.primary()?.1.server()?.semi_sync.waiting;
+    let mut all = GtidSet::new();
+    for id in register
+        .membership
+        .all()
+        .difference(&register.membership.members)
+    {
+        match seen.members.get(id).and_then(Member::held) {
+            Some(held) => all = all.union(&held),
+            None if waiting == 0 => {}
+            None => return None,
+        }
+    }
+    Some(all)
+}
+
 fn finish(seen: &Observation, register: &Register) -> Option<(Membership, String)> {
     let acks = quorum::acks_under(&register.membership);
     let primary = seen.primary()?.1.server()?;
     let waits = primary.writable && (acks == 0 || primary.semi_sync.wait_for == acks);
     let members = register.membership.members.clone();
-    let ready = ready_followers(seen).intersection(&members).count();
+    // A commit that still waits may have been acknowledged by a leaver alone.
+    let left = left_behind(seen, register)?;
+    let ready = ready_followers(seen)
+        .intersection(&members)
+        .filter(|id| {
+            let held = seen.members.get(id).and_then(Member::held);
+            held.is_some_and(|held| held.contains(&left))
+        })
+        .count();
     let ready = u32::try_from(ready).unwrap_or(0);
     // Leavers acknowledge until they are told not to; what they acknowledged has to be elsewhere, too.
     let size = u32::try_from(members.len()).unwrap_or(u32::MAX);

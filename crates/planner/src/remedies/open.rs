@@ -5,7 +5,7 @@
 use moco_model::{Command, quorum};
 
 use super::{install, order};
-use crate::members::ready_followers;
+use crate::members::{must_retire, ready_followers};
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 
@@ -21,6 +21,10 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
         return order(seen, register.primary, install::promote(register))
             .into_iter()
             .collect();
+    }
+    // Whoever takes writes beside it is ended first: somebody might acknowledge there.
+    if !open && seen.replicas().any(|(_, member)| must_retire(member)) {
+        return Vec::new();
     }
     let acks = quorum::acks_under(&register.membership);
     let ready = u32::try_from(ready_followers(seen).len()).unwrap_or(u32::MAX);

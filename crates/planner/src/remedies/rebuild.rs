@@ -25,10 +25,8 @@ pub(super) fn treat(seen: &Observation) -> Treatment {
     if !counted.is_empty() {
         return quarantine(seen, &counted);
     }
-    let open = primary.server().is_some_and(|server| server.writable)
-        && primary
-            .guard()
-            .is_some_and(|guard| guard.epoch == register.epoch);
+    // It need not be open: perhaps it cannot be before this member is whole again.
+    let open = super::install::promoted(register, primary);
     let busy = |member: &Member| {
         matches!(
             member.phase(),

@@ -163,18 +163,30 @@ fn chain(round: &Round<'_>, to: MemberId) -> Vec<MemberId> {
         let follower = round.followers.get(id)?;
         Some(follower.server.replication.as_ref()?.lag_ms)
     };
+    let target = round
+        .followers
+        .get(&to)
+        .map(|follower| &follower.member.endpoint);
     let mut others: Vec<_> = round
         .followers
         .iter()
         .filter(|(id, follower)| **id != to && follower.counted)
-        .map(|(id, _)| (lag(id).unwrap_or(u64::MAX), *id))
+        .map(|(id, follower)| {
+            // Whoever is behind the target already stays there: the lag changes from pass to pass.
+            let elsewhere = target.is_none_or(|target| !follower.member.follows(target));
+            (elsewhere, lag(id).unwrap_or(u64::MAX), *id)
+        })
         .collect();
     // A change of members or a member that is missing leaves nobody to spare.
     if register.membership.old.is_some() || others.len() + 2 < members {
         return Vec::new();
     }
     others.sort_unstable();
-    others.into_iter().take(spare).map(|(_, id)| id).collect()
+    others
+        .into_iter()
+        .take(spare)
+        .map(|(_, _, id)| id)
+        .collect()
 }
 
 /// Nobody can write now: the target, or whoever holds everything, becomes primary; when nobody does in
