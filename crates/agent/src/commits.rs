@@ -93,7 +93,7 @@ impl<H: Host> Lines<H> {
     }
 
     /// Drops those to other servers than `pid`, and tells how many are left.
-    fn keep(&self, pid: Option<i32>) -> usize {
+    pub(crate) fn keep(&self, pid: Option<i32>) -> usize {
         let mut lines = self.lock();
         lines.retain(|(of, _)| Some(*of) == pid);
         lines.len()
@@ -128,6 +128,7 @@ pub async fn look<H: Host>(member: &Arc<Member<H>>, commits: &mut Commits) {
     let pid = member.pid();
     let primary = member.shared.read(|state| {
         state.work.is_none()
+            && !state.stops()
             && state.guard.as_ref().and_then(|guard| guard.role) == Some(Role::Primary)
     });
     let Some(pid) = pid.filter(|_| primary) else {

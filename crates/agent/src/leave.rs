@@ -17,7 +17,7 @@ use crate::work::process::ended;
 const HANDOVER_MAX: Duration = Duration::from_secs(20);
 const STOP: Duration = Duration::from_secs(10);
 /// How long it waits for a controller to take notice. Without one nobody hands over.
-const NOTICE: Duration = Duration::from_secs(3);
+const NOTICE: Duration = Duration::from_secs(2);
 /// How long an order under way may take to end.
 const HANDS: Duration = Duration::from_secs(2);
 /// How long fencing a primary may take before it is killed.
@@ -45,6 +45,8 @@ pub async fn run<H: Host>(member: Arc<Member<H>>) -> Result<(), Fault> {
     if member.pid().is_some() {
         let signal = how_to_stop(&member).await;
         tracing::info!(?signal, "stopping mysqld");
+        member.sql.close();
+        member.lines.keep(None);
         member.host.signal(signal).await?;
         // When it does not end in time, supervise kills it.
         let left = left.saturating_sub(member.host.now().saturating_sub(told));

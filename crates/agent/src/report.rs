@@ -15,6 +15,8 @@ use crate::{commits, peers};
 /// How long a report waits for mysqld. A pass of the controller waits for the slowest member, and a
 /// failover cannot wait for a server that hangs. A look takes some milliseconds.
 const LOOK: Duration = Duration::from_millis(600);
+/// The same once mysqld has not answered for so long: who waits again learns nothing more.
+const GLANCE: Duration = Duration::from_millis(100);
 
 impl<H: Host> Member<H> {
     /// Everything the agent knows, read now. Answers within 0.7 s even when mysqld hangs; then the
@@ -62,15 +64,26 @@ impl<H: Host> Member<H> {
             let (tell, told) = oneshot::channel();
             let member = Arc::clone(self);
             self.host.spawn(async move {
+                member.shared.note(|state| {
+                    state.unanswered.get_or_insert(at);
+                });
                 let status = Sql::status(&*member.host, &mut slot).await;
                 drop(slot);
+                let took = member.host.now().saturating_sub(at);
+                if status.is_ok() || took < LOOK {
+                    member.shared.note(|state| state.unanswered = None);
+                }
                 let seen = status.ok().map(|server| member.remember(at, pid, server));
                 // Nobody may wait any more.
                 let _ = tell.send(seen.flatten());
             });
             told.await.ok().flatten()
         };
-        within(&*self.host, LOOK, looked).await.flatten()
+        let now = self.host.now();
+        let unanswered = self.shared.read(|state| state.unanswered);
+        let hangs = unanswered.is_some_and(|since| now.saturating_sub(since) >= LOOK);
+        let patience = if hangs { GLANCE } else { LOOK };
+        within(&*self.host, patience, looked).await.flatten()
     }
 
     /// Keeps what mysqld said, if it is still the same mysqld.

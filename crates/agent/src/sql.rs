@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use moco_model::command::Acknowledge;
 use moco_model::passwords::PasswordsError;
+use moco_model::sentence::with_causes;
 use moco_model::{Account, Endpoint, GtidSet, ServerReport};
 use moco_mysql::clone::Donor;
 use moco_mysql::fence::{self, FenceError};
@@ -25,6 +26,8 @@ use crate::host::{As, Host};
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
 /// How long a statement that changes something may take.
 const WORK_LIMIT: Duration = Duration::from_secs(10);
+/// How long stopping writes may take before a shutdown.
+const CLOSE: Duration = Duration::from_secs(1);
 /// How long a login may take while mysqld starts.
 const KNOCK_LIMIT: Duration = Duration::from_secs(2);
 
@@ -162,6 +165,16 @@ impl<H: Host> Sql<H> {
             .map_err(|error| SqlError::of("cannot read the server's status", error))
     }
 
+    /// Closes the connections that nobody uses. mysqld waits for them when it is asked to stop: 2 s, and
+    /// 10 s while replicas are connected (`docs/mysql-facts.md`).
+    pub(crate) fn close(&self) {
+        for slot in [&*self.look, &self.work] {
+            if let Ok(mut slot) = slot.try_lock() {
+                *slot = None;
+            }
+        }
+    }
+
     /// Sets up an empty server, and opens the administrator's connections.
     pub(crate) async fn prepare(&self) -> Result<(), SqlError> {
         self.host.prepare().await?;
@@ -294,9 +307,18 @@ impl<H: Host> Sql<H> {
         })
     }
 
-    /// Puts clients out and tells how many commits still wait for acknowledgements.
+    /// Puts clients out, stops writes and events, and tells how many commits still wait for
+    /// acknowledgements. Events are stopped because mysqld would wait 8 s for their scheduler while
+    /// replicas are connected.
     pub(crate) async fn fence_for_shutdown(&self) -> Result<u32, SqlError> {
         self.put_clients_out().await?;
+        let closed = working!(self, "cannot stop writes and events", |server| {
+            moco_mysql::close::close(server, CLOSE)
+        });
+        if let Err(error) = closed {
+            // Commits that wait hold it up, and they are counted.
+            tracing::debug!("{}", with_causes(&error));
+        }
         working!(self, "cannot count the commits that wait", |server| {
             moco_mysql::shutdown::waiters(server)
         })

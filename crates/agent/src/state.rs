@@ -35,6 +35,8 @@ pub struct State {
     pub patience: Patience,
     /// What mysqld said when it last answered.
     pub seen: Option<Seen>,
+    /// Since when mysqld has not answered a look.
+    pub unanswered: Option<Duration>,
     /// The mysqld, by its pid, that was seen to hold what this member is known to have held.
     pub settled: Option<i32>,
     /// The member that this one was last told to follow.

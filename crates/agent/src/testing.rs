@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) notices: Vec<Notice>,
     pub(crate) peer: Result<BeatAnswer, Unheard>,
     pub(crate) beaten: Vec<MemberId>,
+    /// Connections to mysqld.
+    pub(crate) connections: usize,
     draws: u32,
     pids: i32,
 }
@@ -73,6 +75,7 @@ impl Machine {
             notices: Vec::new(),
             peer: Err(Unheard::Silent),
             beaten: Vec::new(),
+            connections: 0,
             draws: 0,
             pids: 100,
         };

@@ -32,7 +32,7 @@ pub(crate) struct News {
 #[derive(Debug, Default)]
 pub struct Watch {
     sequence: u64,
-    /// The counters of semi-sync when the running mysqld was first seen open, by its pid.
+    /// The counters of semi-sync when the running mysqld, by its pid, was first seen to take writes.
     opened: Option<(u32, Counts)>,
 }
 
@@ -94,7 +94,7 @@ pub async fn look<H: Host>(member: &Arc<Member<H>>, watch: &mut Watch) -> Durati
 }
 
 impl Watch {
-    /// Says so, loudly and once for each run of mysqld, when an open primary let commits through that
+    /// Says so, loudly and once for each opening, when an open primary let commits through that
     /// nobody acknowledged.
     fn semi_sync(&mut self, report: &MemberReport) {
         let Some((pid, server)) = report.mysqld_pid.zip(report.server.as_ref()) else {
@@ -111,6 +111,8 @@ impl Watch {
 
     fn grown(&mut self, pid: u32, server: &ServerReport) -> Option<Counts> {
         if !server.writable || !server.semi_sync.source_enabled {
+            // Closing a server, and a cluster of one, switch it off by right.
+            self.opened = None;
             return None;
         }
         let now = Counts::from(&server.semi_sync);

@@ -75,7 +75,7 @@ async fn a_primary_nobody_takes_over_from_leaves_10_s_before_its_time_and_after_
 async fn a_primary_whose_notice_nobody_takes_does_not_wait_long() {
     let (machine, _member) = asked(opened(), 300).await;
     machine.world().controller_answers = false;
-    after(2_500).await;
+    after(1_500).await;
     assert_eq!(left(&machine), [""; 0]);
     after(1_000).await;
     assert_eq!(left(&machine), ["signal Term", "leave"]);
@@ -90,6 +90,20 @@ async fn a_primary_that_was_closed_for_its_successor_waits_for_it() {
     let (machine, _member) = asked(closed, 300).await;
     after(10_000).await;
     assert_eq!(left(&machine), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_events_nor_the_agents_own_connections_hold_up_a_mysqld_that_stops() {
+    let (machine, member) = asked(opened(), 30).await;
+    machine.mysqld(Mysqld::open);
+    tokio::spawn(crate::commits::run(Arc::clone(&member)));
+    after(5_000).await;
+    assert!(machine.world().connections > 2, "as long as it serves");
+    after(30_000).await;
+    assert_eq!(machine.world().connections, 0);
+    let done = machine.done();
+    let at = |what: &str| done.iter().position(|line| line == what).unwrap();
+    assert!(at("sql: stop events") < at("signal Term"), "{done:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -310,6 +310,7 @@ pub(crate) struct Talk {
 
 impl Talk {
     pub(super) fn new(machine: Machine, limit: Duration) -> Self {
+        machine.world().connections += 1;
         Self {
             machine,
             limit,
@@ -334,6 +335,12 @@ impl Talk {
             .map_err(|_| Error::Timeout { attempted, limit })?;
         self.usable = true;
         Ok(())
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.machine.world().connections -= 1;
     }
 }
 

@@ -97,7 +97,7 @@ async fn a_notice_is_repeated_until_it_is_taken_with_the_newest_state() {
 }
 
 #[test]
-fn commits_without_an_acknowledgement_are_noticed_once_for_each_run_of_mysqld() {
+fn commits_without_an_acknowledgement_are_noticed_once_for_each_opening() {
     let server = |unacknowledged| ServerReport {
         server_uuid: moco_model::ServerUuid::from_u128(1),
         version: "9.7.4".parse().unwrap(),
@@ -120,4 +120,9 @@ fn commits_without_an_acknowledgement_are_noticed_once_for_each_run_of_mysqld() 
     assert_eq!(watch.grown(1, &server(9)), None);
     assert_eq!(watch.grown(2, &server(0)), None, "another mysqld");
     assert!(watch.grown(2, &server(1)).is_some());
+    let mut closed = server(5);
+    closed.writable = false;
+    assert_eq!(watch.grown(2, &closed), None);
+    assert_eq!(watch.grown(2, &server(5)), None, "opened again");
+    assert!(watch.grown(2, &server(6)).is_some());
 }

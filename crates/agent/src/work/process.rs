@@ -48,6 +48,7 @@ pub(crate) async fn serve<H: Host>(member: &Member<H>, who: As) -> Result<(), Fa
     member.shared.note(|state| {
         state.seen = None;
         state.settled = None;
+        state.unanswered = None;
     });
     member.host.start().await?;
     let wait = member.settings.startup_wait;
