@@ -17,10 +17,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Write until `stop` is read on standard input, then check every row. Other words there: `mark
     /// NAME` begins a stretch of the report, `break KIND [MILLISECONDS]` does the same and then what
-    /// an event of `run` does, `look` prints what is seen as one line of JSON.
+    /// an event of `run` does, `look` prints what is seen as one line of JSON, `stretches` the part of
+    /// the report that belongs to the marks.
     Load(Load),
     /// Break things while writing, in an order that the seed repeats, then check every row.
     Run(Run),
+    /// Lead the servers of a stopped cluster as MOCO for Go does, until standard input ends.
+    Rival(crate::rival::Rival),
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ use crate::cli::{Cli, Command, Load as Arguments};
 use crate::load::{Load, Look};
 use crate::nemesis::{self, Cluster, Event};
 use crate::report::Report;
+use crate::rival::{self, Rival};
 
 /// The check could not be made.
 const NOT_CHECKED: u8 = 2;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(arguments) => runtime.block_on(chaos(arguments)),
+        Command::Rival(arguments) => runtime.block_on(rival(arguments)),
     });
     done.unwrap_or_else(|error| {
         say(&format!("moco-chaos: {error:#}"));
@@ -77,6 +79,7 @@ async fn load(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 broken.spawn(async move { cluster.act(&event).await });
             }
             ("look", "") => look(&cluster, &mut load)?,
+            ("stretches", "") => tell(&load.stretches())?,
             ("stop", "") => break,
             _ => bail!("there is no word {line:?}"),
         }
@@ -119,6 +122,14 @@ fn words() -> UnboundedReceiver<String> {
         }
     });
     receiver
+}
+
+async fn rival(arguments: Rival) -> anyhow::Result<ExitCode> {
+    let mut words = words();
+    let end = async { while words.recv().await.is_some() {} };
+    let ready = || tell(&"ready");
+    rival::run(arguments, ready, end).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn chaos(arguments: crate::cli::Run) -> anyhow::Result<ExitCode> {

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use moco_model::{Account, MemberId, Password, Register, Role};
-use serde::Deserialize;
+use moco_model::{Account, Epoch, MemberId, Password, Register, Role};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::processes::Process;
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -125,6 +127,31 @@ impl Home {
     pub(crate) fn authority(&self) -> anyhow::Result<Vec<u8>> {
         let file = self.0.join("tls/ca.crt");
         fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
+    }
+
+    /// Records a process as the one that starts a member's others, in the place of its supervise.
+    pub(crate) fn record_supervise(&self, member: MemberId, pid: u32) -> anyhow::Result<()> {
+        let process = Process::of(i32::try_from(pid).context("a pid out of range")?)
+            .context("there is no such process")?;
+        self.write(&format!("member-{member}/supervise.json"), &process)
+    }
+
+    /// Records another primary in the register, in a new epoch.
+    pub(crate) fn record_primary(&self, primary: MemberId) -> anyhow::Result<()> {
+        let mut register = self.register()?.context("there is no register")?;
+        register.epoch = Epoch(register.epoch.0 + 1);
+        register.primary = primary;
+        self.write("register.json", &register)
+    }
+
+    /// Replaces a JSON file, in one step for those who read it.
+    fn write(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        let file = self.0.join(name);
+        let new = file.with_extension("new");
+        let bytes = serde_json::to_vec_pretty(value).context("cannot write as JSON")?;
+        fs::write(&new, bytes)
+            .and_then(|()| fs::rename(&new, &file))
+            .with_context(|| format!("cannot write {}", file.display()))
     }
 
     /// A JSON file; none if there is no such file.

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::cli::Writing;
 use crate::clock::{Clock, millis};
 use crate::ended::Ended;
-use crate::gaps::Mark;
+use crate::gaps::{self, Mark, Stretch};
 use crate::home::{Home, Status};
 use crate::ledger::{Page, Path};
 use crate::login::Login;
@@ -162,6 +162,12 @@ impl Load {
             name: name.to_owned(),
             at: self.clock.now(),
         });
+    }
+
+    /// The stretches until now.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        let notes: Vec<_> = self.at_primary().map(|page| page.notes().clone()).collect();
+        gaps::stretches(&self.marks, &notes)
     }
 
     /// The counts of now.

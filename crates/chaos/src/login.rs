@@ -48,6 +48,22 @@ impl Login {
         Ok(Self(options.into()))
     }
 
+    /// An account over a server's socket.
+    pub(crate) fn over_socket(
+        home: &Home,
+        account: Account,
+        socket: String,
+    ) -> anyhow::Result<Self> {
+        let options = OptsBuilder::default()
+            .socket(Some(socket))
+            .user(Some(account.user()))
+            .pass(Some(home.password(account)?.reveal()))
+            .max_allowed_packet(Some(PACKET_BYTES))
+            .wait_timeout(Some(IDLE_SECONDS))
+            .stmt_cache_size(0);
+        Ok(Self(options.into()))
+    }
+
     /// Connects, logs in and asks who answers, all within `limit`.
     pub(crate) async fn connect(&self, limit: Duration) -> Result<Session, Failure> {
         let connecting = async {

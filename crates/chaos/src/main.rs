@@ -7,6 +7,7 @@
 //!
 //! - `load` writes until it is told to stop on standard input, then checks every row.
 //! - `run` breaks things meanwhile, in an order that a seed repeats.
+//! - `rival` leads the same servers with the policy of MOCO for Go, for the benches.
 //!
 //! Exit codes: 0 all promises were kept, 1 one was broken, 2 the check itself could not be made.
 //!
@@ -28,6 +29,7 @@ mod reader;
 mod register;
 mod reigns;
 mod report;
+mod rival;
 mod seed;
 mod verify;
 mod writer;

@@ -127,7 +127,7 @@ pub(crate) fn missing(home: &Home, load: &mut Load) -> anyhow::Result<Option<Str
         let id = member.id;
         let found = MemberProcesses::of(home, id)?;
         let mysqld = found.mysqld.map(|process| process.pid);
-        if found.agent.is_none() || mysqld.is_none() || mysqld != member.mysqld_pid {
+        if mysqld.is_none() || mysqld != member.mysqld_pid {
             let sentence = &status.verdict.sentence;
             return Ok(Some(format!("member {id} does not run; {sentence}")));
         }

@@ -6,12 +6,12 @@ use std::fs;
 use anyhow::Context as _;
 use moco_model::MemberId;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
 
 /// A process, known again by its id and by when it was started.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Process {
     /// Its id.
     pub(crate) pid: i32,
@@ -35,6 +35,8 @@ impl MemberProcesses {
     pub(crate) fn of(home: &Home, member: MemberId) -> anyhow::Result<Self> {
         let file = format!("member-{member}/supervise.json");
         let supervise = home.json::<Process>(&file)?.filter(Process::runs);
+        let options = home.file(&format!("member-{member}/my.cnf"));
+        let options = format!("--defaults-file={}", options.display());
         let mut found = Self::default();
         let Some(supervise) = supervise else {
             return Ok(found);
@@ -42,10 +44,7 @@ impl MemberProcesses {
         for (child, words) in children(supervise.pid) {
             if words.get(1).is_some_and(|word| word == "agent") {
                 found.agent = Some(child);
-            } else if words
-                .iter()
-                .any(|word| word.starts_with("--defaults-file="))
-            {
+            } else if words.contains(&options) {
                 found.mysqld = Some(child);
             }
         }
@@ -68,6 +67,14 @@ pub(crate) fn daemon(home: &Home) -> anyhow::Result<Option<Process>> {
 }
 
 impl Process {
+    /// The process that has this id now.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        stat(pid).map(|stat| Self {
+            pid,
+            started: stat.started,
+        })
+    }
+
     /// Whether it still runs.
     pub(crate) fn runs(&self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.state != "Z" && stat.started == self.started)
@@ -131,9 +138,7 @@ mod tests {
     use super::*;
 
     fn own(child: &Child) -> Process {
-        let pid = i32::try_from(child.id()).unwrap();
-        let started = stat(pid).unwrap().started;
-        Process { pid, started }
+        Process::of(i32::try_from(child.id()).unwrap()).unwrap()
     }
 
     #[test]

@@ -40,10 +40,10 @@ pub(crate) struct Orders {
 /// Writes until it is told to stop. An attempt that was begun is noted, always.
 pub(crate) async fn write(orders: Orders, page: Arc<Page>) {
     let mut session: Option<Session> = None;
-    let mut rhythm = Pace::new(orders.every);
+    let mut turns = Pace::new(orders.every);
     let mut late = 0;
     while !orders.stop.load(Ordering::Relaxed) {
-        rhythm.turn().await;
+        turns.turn().await;
         let current = match session.take() {
             Some(current) => current,
             None => match orders.login.connect(orders.connect * 2_u32.pow(late)).await {

@@ -56,7 +56,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .arg(local.program())
         .args(["--events", &options.events.to_string()])
         .args(["--seed", &options.seed.to_string()])
-        .args(["--rate", &options.rate.to_string()]);
+        .args(["--rate", &options.rate.to_string()])
+        // It ends by itself: a minute for each event, and the check at the end.
+        .within(Duration::from_secs(60 * (u64::from(options.events) + 30)));
     if let Some(kinds) = &options.kinds {
         call = call.args(["--kinds", kinds]);
     }
@@ -134,6 +136,10 @@ pub(crate) struct Load {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Look {
+    /// Acknowledged writes.
+    pub(crate) acked: u64,
+    /// Attempts that failed.
+    pub(crate) failed: u64,
     /// Milliseconds since the last acknowledgement.
     pub(crate) quiet_ms: Option<f64>,
     /// Which server gave it.
@@ -173,6 +179,8 @@ pub(crate) struct Stretch {
 
 /// How long a change of the primary is waited for.
 const CHANGE: Duration = Duration::from_secs(120);
+/// Writes go on when so many more have been acknowledged.
+const GO_ON: u64 = 50;
 /// How long the cluster may take to be whole and healthy again.
 const WHOLE: Duration = Duration::from_secs(300);
 
@@ -218,6 +226,28 @@ impl Load {
             let same = look.server == before;
             Ok(same.then(|| format!("the last write was acknowledged {:?} ms ago", look.quiet_ms)))
         })
+    }
+
+    /// Waits until writers have failed since `before`, and writes go on again, at whatever server.
+    pub(crate) fn wait_for_writes_again(&mut self, before: &Look) -> Result<()> {
+        let mut failed: Option<Look> = None;
+        wait_until("writes to go on", CHANGE, || {
+            let look = self.look()?;
+            let again = failed
+                .as_ref()
+                .is_some_and(|then| look.acked > then.acked + GO_ON);
+            if failed.is_none() && look.failed > before.failed {
+                failed = Some(look.clone());
+            }
+            Ok((!again)
+                .then(|| format!("the last write was acknowledged {:?} ms ago", look.quiet_ms)))
+        })
+    }
+
+    /// The stretches until now, without any check of the ledger.
+    pub(crate) fn stretches(&mut self) -> Result<Vec<Stretch>> {
+        self.tell("stretches")?;
+        self.answer()
     }
 
     /// Waits until the cluster is whole and healthy, and writes go on.

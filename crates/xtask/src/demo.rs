@@ -111,6 +111,11 @@ impl Local {
         &self.program
     }
 
+    /// Where clusters are kept.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The folder of the cluster of `examples/mysqlcluster.yaml`.
     pub(crate) fn home(&self) -> PathBuf {
         self.dir.join(FOLDER)
@@ -154,7 +159,7 @@ impl Local {
     }
 
     /// Stops the cluster and keeps its data and logs; nothing to do is fine.
-    fn stop(&self) -> Result<()> {
+    pub(crate) fn stop(&self) -> Result<()> {
         self.down(&[])
     }
 

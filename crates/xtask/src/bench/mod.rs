@@ -6,6 +6,7 @@
 mod failover;
 mod fresh;
 mod rejoin;
+mod rival;
 mod size;
 mod switchover;
 mod under_load;
