@@ -72,8 +72,8 @@ pub enum Command {
         /// What the member must have executed; refused otherwise.
         must_hold: GtidSet,
     },
-    /// Put clients out and end mysqld at once: this member was the primary of an older epoch and may
-    /// hold commits that nobody acknowledged.
+    /// Put clients out and end mysqld at once, without an answer to commits that wait: this member was
+    /// the primary of an older epoch, or is the primary and nobody can acknowledge what waits there.
     Retire,
     /// Give up this member's data, which another history has overtaken; the transactions that only
     /// it holds are kept aside as evidence.

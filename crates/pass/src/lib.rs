@@ -36,6 +36,8 @@ pub struct Pilot<W, A = Lines> {
     memory: Memory,
     last_code: String,
     told: BTreeSet<String>,
+    /// Why the plan before was not carried out.
+    failure: Option<String>,
 }
 
 /// What a pass came to.
@@ -57,6 +59,7 @@ impl<W: World, A: Agents> Pilot<W, A> {
             memory: Memory::default(),
             last_code: String::new(),
             told: BTreeSet::new(),
+            failure: None,
         }
     }
 
@@ -76,9 +79,7 @@ impl<W: World, A: Agents> Pilot<W, A> {
         self.tell_steps(&seen, &decision);
         // People are told afterwards: while a primary is missing, everybody waits for the steps.
         let carried = act::carry_out(&mut self.world, &self.agents, &decision.plan).await;
-        if let Err(error) = &carried {
-            tracing::debug!(cluster = %seen.cluster, "{error}");
-        }
+        self.tell_failure(&seen, carried.as_ref().err().map(ToString::to_string));
         self.world.report(&seen, &decision).await?;
         let acted = carried.is_ok() && !decision.plan.steps.is_empty();
         Ok(Passed {
@@ -113,5 +114,16 @@ impl<W, A> Pilot<W, A> {
             tracing::debug!(cluster = %seen.cluster, "again: {step}");
         }
         self.told = steps;
+    }
+
+    /// Logs why a plan was not carried out, once while it stays the same.
+    fn tell_failure(&mut self, seen: &Observation, failure: Option<String>) {
+        if let Some(failure) = failure
+            .as_ref()
+            .filter(|new| self.failure.as_ref() != Some(*new))
+        {
+            tracing::info!(cluster = %seen.cluster, "{failure}");
+        }
+        self.failure = failure;
     }
 }

@@ -27,6 +27,9 @@ mod retire;
 mod start;
 pub(crate) mod switchover;
 
+#[cfg(test)]
+pub(crate) use fill::STARVED_MS;
+
 /// What is done about a problem now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Treatment {

@@ -85,7 +85,7 @@ fn a_replica_whose_volume_was_lost_is_cloned_anew() {
     let log = world.run_until_healthy(60);
     assert_eq!(
         log.iter()
-            .filter(|line| line.contains("clone from member 0"))
+            .filter(|line| line.contains("clone from member 2"))
             .count(),
         1,
         "{log:#?}"

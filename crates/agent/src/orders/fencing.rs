@@ -47,12 +47,9 @@ fn judge(
 /// being prepared.
 fn fits(order: &Order) -> Result<(), Answer> {
     let role = match order.command {
-        Command::Start { .. } | Command::Fence => return Ok(()),
+        Command::Start { .. } | Command::Fence | Command::Retire => return Ok(()),
         Command::Promote { .. } | Command::Open { .. } | Command::SetAcks { .. } => Role::Primary,
-        Command::Clone { .. }
-        | Command::Follow { .. }
-        | Command::Retire
-        | Command::Discard { .. } => Role::Replica,
+        Command::Clone { .. } | Command::Follow { .. } | Command::Discard { .. } => Role::Replica,
     };
     if order.role != role {
         return Err(refused(format!(

@@ -260,12 +260,18 @@ async fn a_former_primary_does_not_follow_while_it_is_open_or_commits_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn retiring_kills_and_is_no_fault_even_when_mysqld_hangs() {
+    for role in [Role::Replica, Role::Primary] {
+        retired(role).await;
+    }
+}
+
+async fn retired(role: Role) {
     let machine = open_primary();
     let member = machine.agent().await;
     tokio::spawn(crate::exits::run(Arc::clone(&member)));
     settle_down().await;
     machine.mysqld(|mysqld| mysqld.hangs = true);
-    let retire = || order(5, Role::Replica, Command::Retire);
+    let retire = || order(5, role, Command::Retire);
     let begun = member.host.now();
     assert_eq!(carry(&member, retire()).await, Answer::Accepted);
     let took = member.host.now().saturating_sub(begun);

@@ -6,7 +6,7 @@ use moco_model::command::{Acknowledge, OnEmptyVolume, Order};
 use moco_model::guard::DataState;
 use moco_model::{Command, Endpoint, GtidSet, MemberId, Register, Role};
 
-use super::facts::{barrier, present_primary};
+use super::facts::{barrier, is_counted, present_primary};
 use super::{Refusal, acks_demanded, known};
 use crate::observation::{Member, Observation};
 
@@ -59,7 +59,7 @@ pub(super) fn check(
             primary_only(id, register)?;
             enough(*acks, register)
         }
-        Command::Retire => replica_only(id, register),
+        Command::Retire => retire(id, member, register),
         Command::Discard { errant } => discard(id, member, errant, register, seen),
     }
 }
@@ -93,6 +93,18 @@ fn replica_only(id: MemberId, register: &Register) -> Result<(), Refusal> {
         Err(Refusal::HarmsPrimary(id))
     } else {
         Ok(())
+    }
+}
+
+/// The primary is ended only when its commits can wait for ever anyway: nobody acknowledges them.
+fn retire(id: MemberId, member: &Member, register: &Register) -> Result<(), Refusal> {
+    let starved = member.server().is_some_and(|server| {
+        server.semi_sync.source_enabled && server.semi_sync.clients < acks_demanded(register)
+    });
+    if starved {
+        Ok(())
+    } else {
+        replica_only(id, register)
     }
 }
 
@@ -144,15 +156,30 @@ fn clone(
     register: &Register,
     seen: &Observation,
 ) -> Result<(), Refusal> {
-    let useful = known(donor.member, seen)?
+    let giver = known(donor.member, seen)?;
+    let useful = giver
         .server()
         .is_some_and(|server| !server.executed.is_empty());
     let empty = member.data() == Some(DataState::Empty) && id != register.primary;
-    if empty && useful && donor.member == register.primary {
+    let whole = donor.member == register.primary
+        || (is_counted(register, donor.member, giver) && holds_history(seen, register, giver));
+    if empty && useful && whole {
         Ok(())
     } else {
         Err(Refusal::OverwritesData(id))
     }
+}
+
+/// Nothing that the primary lacks, but for what the primary itself is about to commit, and nothing less
+/// than what had to be held when the primary was decided.
+fn holds_history(seen: &Observation, register: &Register, member: &Member) -> bool {
+    let primary = seen.members.get(&register.primary).and_then(Member::server);
+    let (Some(primary), Some(server)) = (primary, member.server()) else {
+        return false;
+    };
+    let own = server.executed.subtract(&primary.executed);
+    server.executed.contains(&register.basis.must_hold)
+        && own.written_by_others(primary.server_uuid).is_empty()
 }
 
 fn follow(

@@ -1,16 +1,25 @@
-//! Members without data: clone the primary's, one member at a time, because a donor serves one clone
-//! only. While the primary itself has executed nothing there is nothing to copy, and they just follow.
+//! Members without data: clone a replica's that holds everything, or the primary's, one member at a
+//! time, because a donor serves one clone only. While the primary itself has executed nothing there is
+//! nothing to copy, and they just follow.
+//!
+//! A clone cannot end while a commit of its donor waits (`docs/mysql-facts.md`). When the primary is the
+//! only donor and nobody acknowledges its commits, clone and commit would wait for each other for ever:
+//! then the primary is ended first, started again closed, and opened behind the barrier as ever.
 
 use moco_model::command::Acknowledge;
-use moco_model::{Command, MemberId, Phase};
+use moco_model::{Command, Endpoint, MemberId, Phase, Register, quorum};
 
 use super::order;
-use crate::members::{empty_replica, should_acknowledge};
+use crate::members::{empty_replica, ready_followers, should_acknowledge};
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 
+/// How long commits of a primary have to wait before it is ended for a clone although another replica
+/// holds data and might come back, milliseconds: coming back is quicker than a clone.
+pub const STARVED_MS: u64 = 10_000;
+
 pub(super) fn steps(seen: &Observation) -> Vec<Step> {
-    let Some((_, primary)) = seen.primary() else {
+    let Some((register, primary)) = seen.primary() else {
         return Vec::new();
     };
     let Some(server) = primary.server() else {
@@ -20,24 +29,8 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
         .members
         .iter()
         .filter(|(id, member)| empty_replica(seen, **id, member));
-    let source = primary.endpoint.clone();
     if server.executed.is_empty() {
-        let follow = |(id, _): (&MemberId, &Member)| {
-            let yes = should_acknowledge(seen, *id);
-            let acknowledge = if yes {
-                Acknowledge::Yes
-            } else {
-                Acknowledge::No
-            };
-            order(
-                seen,
-                *id,
-                Command::Follow {
-                    source: source.clone(),
-                    acknowledge,
-                },
-            )
-        };
+        let follow = |(id, _): (&MemberId, &Member)| follow(seen, *id, &primary.endpoint);
         return empty.filter_map(follow).collect();
     }
     let cloning = |member: &Member| matches!(member.phase(), Some(Phase::Cloning(_)));
@@ -47,8 +40,65 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
     let first = empty
         .find(|(_, member)| !member.faulty())
         .or_else(|| empty.next());
-    first
-        .and_then(|(id, _)| order(seen, *id, Command::Clone { donor: source }))
-        .into_iter()
-        .collect()
+    let clone = |(id, _): (&MemberId, &Member)| match donor(seen, register, primary) {
+        Donor::Member(donor) => order(seen, *id, Command::Clone { donor }),
+        Donor::EndPrimary => order(seen, register.primary, Command::Retire),
+        Donor::None => None,
+    };
+    first.and_then(clone).into_iter().collect()
+}
+
+fn follow(seen: &Observation, id: MemberId, source: &Endpoint) -> Option<Step> {
+    let acknowledge = if should_acknowledge(seen, id) {
+        Acknowledge::Yes
+    } else {
+        Acknowledge::No
+    };
+    let source = source.clone();
+    order(
+        seen,
+        id,
+        Command::Follow {
+            source,
+            acknowledge,
+        },
+    )
+}
+
+/// Whose data is copied.
+enum Donor {
+    Member(Endpoint),
+    /// The primary's, once it is closed and no commit waits there.
+    EndPrimary,
+    /// Nobody's yet: a replica may come back and release the commits that wait.
+    None,
+}
+
+fn donor(seen: &Observation, register: &Register, primary: &Member) -> Donor {
+    let ready = ready_followers(seen);
+    let whole = ready
+        .iter()
+        .filter_map(|id| seen.members.get(id))
+        .find(|member| !member.faulty());
+    if let Some(replica) = whole {
+        return Donor::Member(replica.endpoint.clone());
+    }
+    let acks = quorum::acks_under(&register.membership);
+    let open = primary.server().is_some_and(|server| server.writable);
+    if !open || ready.len() >= usize::try_from(acks).unwrap_or(usize::MAX) {
+        return Donor::Member(primary.endpoint.clone());
+    }
+    let waits = primary
+        .report
+        .fresh()
+        .and_then(|report| report.commits)
+        .map_or(0, |commits| commits.waiting_ms);
+    let may_come_back = seen.replicas().any(|(id, member)| {
+        register.counted.contains_key(&id) && (member.report.fresh().is_none() || seen.counts(id))
+    });
+    if may_come_back && waits < STARVED_MS {
+        Donor::None
+    } else {
+        Donor::EndPrimary
+    }
 }

@@ -3,11 +3,12 @@
 use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
 use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing};
-use moco_model::{Epoch, MemberId};
+use moco_model::{Command, Epoch, MemberId};
 
 use super::world::{World, silent};
-use crate::Step;
+use crate::check::{Refusal, check};
 use crate::observation::Ask;
+use crate::{Plan, Step};
 
 fn healthy(n: u32) -> World {
     let mut world = World::fresh(n);
@@ -393,4 +394,83 @@ fn a_former_primary_learns_the_history_only_from_a_complete_primary() {
         }
     }
     assert!(seen_start);
+}
+
+/// The step that ends the primary is the only one that names a clone's hindrance.
+fn ends_primary(log: &[String]) -> bool {
+    log.iter().any(|line| line.contains("end mysqld"))
+}
+
+#[test]
+fn a_primary_whose_replicas_all_lost_their_volumes_is_closed_before_it_is_cloned() {
+    for members in [2, 3, 5] {
+        let mut world = healthy(members);
+        world.commit(10);
+        for id in 1..members {
+            world.lose_volume(id);
+        }
+        let log = world.run_until_healthy(300);
+        assert_eq!(world.primary(), 0, "{log:#?}");
+        let at = |text: &str| log.iter().position(|line| line.contains(text)).unwrap();
+        assert!(at("end mysqld") < at("clone from member 0"), "{log:#?}");
+        assert_eq!(world.register().basis.kind, BasisKind::RestartInPlace);
+    }
+}
+
+#[test]
+fn a_replica_that_may_come_back_is_waited_for_before_the_primary_is_ended() {
+    let mut world = healthy(3);
+    world.commit(10);
+    let away = world.vanish(2);
+    world.lose_volume(1);
+    assert!(!ends_primary(&world.run(100)));
+    world.report(0).commits = Some(CommitProbe {
+        waiting_ms: crate::remedies::STARVED_MS - 1,
+        error: None,
+    });
+    assert!(!ends_primary(&world.run(100)));
+    *world.member(2) = away;
+    world.report(0).commits = None;
+    world.replicate();
+    let log = world.run_until_healthy(200);
+    assert!(!ends_primary(&log));
+    assert!(
+        log.iter().any(|line| line.contains("clone from member 2")),
+        "{log:#?}"
+    );
+}
+
+#[test]
+fn a_primary_whose_commits_have_waited_for_long_is_ended_for_a_clone() {
+    let mut world = healthy(3);
+    world.commit(10);
+    world.vanish(2);
+    world.lose_volume(1);
+    world.run(100);
+    world.report(0).commits = Some(CommitProbe {
+        waiting_ms: crate::remedies::STARVED_MS,
+        error: None,
+    });
+    let log = world.run(300);
+    assert!(ends_primary(&log), "{log:#?}");
+    assert!(
+        world.server(0).writable,
+        "open again behind one replica: {log:#?}"
+    );
+}
+
+#[test]
+fn the_linter_lets_nobody_end_a_primary_that_is_acknowledged_or_clone_from_a_stranger() {
+    let mut world = healthy(3);
+    world.commit(10);
+    let refused =
+        |world: &World, step: Step| check(&Plan { steps: vec![step] }, &world.seen).unwrap_err();
+    let retire = Step::Send(world.order(0, Command::Retire));
+    assert_eq!(refused(&world, retire), Refusal::HarmsPrimary(MemberId(0)));
+    world.lose_volume(1);
+    world.run(2);
+    world.write(2, 1);
+    let donor = world.member(2).endpoint.clone();
+    let clone = Step::Send(world.order(1, Command::Clone { donor }));
+    assert_eq!(refused(&world, clone), Refusal::OverwritesData(MemberId(1)));
 }
