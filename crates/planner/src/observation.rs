@@ -186,6 +186,14 @@ impl Member {
         })
     }
 
+    /// Whether its channel names this source, whether its threads run or not.
+    pub fn points_at(&self, source: &Endpoint) -> bool {
+        let channel = self.server().and_then(|server| server.replication.as_ref());
+        channel.is_some_and(|channel| {
+            channel.source_host == source.host && channel.source_port == source.port
+        })
+    }
+
     /// Whether its agent reports a fault.
     pub fn faulty(&self) -> bool {
         self.report

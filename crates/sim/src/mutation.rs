@@ -58,8 +58,16 @@ mutations! {
     ChangeDropsReceived: Server,
     /// `relay_log_recovery` is on: a restart throws away what was received and not executed.
     RelayLogRecovery: Server,
-    /// Promotion resets the channel before everything received is executed.
+    /// What was received is acknowledged before it is synced.
+    RelayLogUnsynced: Server,
+    /// Promotion resets the channel before everything received is executed, and nobody waits for it.
     ResetBeforeDrain: Agent,
+    /// A former primary is pointed elsewhere while commits wait, which switches semi-sync off.
+    RepointWithWaiters: Plan,
+    /// Transactions that only a replica has are not seen.
+    ErrantNotSeen: Observation,
+    /// The label of a former primary stays.
+    LabelStays: Register,
     /// A promise leaves the receiver running.
     FenceLeavesReceiver: Agent,
     /// A receiver that still tries counts as stopped.

@@ -4,19 +4,22 @@
 //! [`executor`] drives every task on one thread in virtual time and draws who goes next. [`scene`] is
 //! everything that the tasks share. [`host`] is the machine that an agent runs on, [`controller`] the
 //! surroundings of a controller's pass, [`client`] who reads and writes. [`fault`] is what goes wrong,
-//! [`judge`] what must hold nevertheless, [`run`] one run from its plan to its verdict, [`story`] a run
-//! as text, [`hunt`] many runs.
+//! [`moment`] at which step of a procedure, [`judge`] what must hold nevertheless, [`run`] one run from its plan to its verdict, [`story`] a run
+//! as text, [`draw`] the plan of a seed, [`hunt`] many runs.
 //!
 //! Start reading at [`run::run`].
 
 pub mod client;
 pub mod controller;
+pub mod draw;
 pub mod executor;
 pub mod fault;
 pub mod host;
 pub mod hunt;
 pub mod judge;
+pub mod kind;
 pub mod machine;
+pub mod moment;
 pub mod network;
 pub mod pod;
 pub mod report;

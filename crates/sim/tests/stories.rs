@@ -1,11 +1,13 @@
 //! Stories: runs that are kept. Each is run again, must hold, and must go letter for letter as it was
 //! kept in the transcript beside it (`MOCO_SIM_KEEP=1` writes the transcripts anew).
 
+#![expect(clippy::unwrap_used, reason = "test code states what it needs")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use moco_sim::swarm::hunt::draw;
+use moco_sim::swarm::draw::draw;
 use moco_sim::swarm::run::run;
 use moco_sim::swarm::story;
 
@@ -66,7 +68,7 @@ fn the_same_seed_gives_the_same_run_letter_for_letter() {
 fn a_run_in_which_nothing_goes_wrong_changes_no_primary() {
     for members in [1, 2, 3, 5] {
         let mut plan = draw(0, None);
-        (plan.members, plan.faults) = (members, Vec::new());
+        (plan.members, plan.faults, plan.aimed) = (members, Vec::new(), Vec::new());
         plan.faults_until = Duration::from_secs(5);
         let outcome = run(&plan);
         assert_eq!(

@@ -31,6 +31,12 @@ pub(crate) enum Word {
         #[command(flatten)]
         options: crate::chaos::Options,
     },
+    /// Searches for a way to break what MOCO promises, in a world of fakes; `--help` says how.
+    #[command(disable_help_flag = true)]
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Writes the files that are made from the code: `config/`, `docs/problems/`.
     Gen {
         /// Writes nothing; fails if a file is not what the code says.

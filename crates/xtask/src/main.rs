@@ -28,6 +28,7 @@ mod oci;
 mod paths;
 mod rings;
 mod say;
+mod sim;
 mod testbed;
 mod tools;
 mod versions;
@@ -83,6 +84,7 @@ fn run(cli: Cli) -> Result<()> {
             demo::End::Leave
         }),
         Word::Chaos { options } => chaos::run(&options),
+        Word::Sim { args } => sim::run(&args),
         Word::Gen { check: true } => generate::check(),
         Word::Gen { check: false } => generate::write(),
         Word::Bench { names, runs, json } => bench::run(&names, bench::Effort { runs }, json),

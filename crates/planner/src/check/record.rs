@@ -179,7 +179,9 @@ fn counted(old: &Register, new: &Register, seen: &Observation) -> Result<(), Ref
 /// nobody else acknowledges.
 fn membership(old: &Register, new: &Register, seen: &Observation) -> Result<(), Refusal> {
     let (before, after) = (&old.membership, &new.membership);
-    if before == after || new.basis.kind == BasisKind::Forced {
+    // The kind stays in the register when it is written again in the same epoch: it says nothing then.
+    let forced = new.basis.kind == BasisKind::Forced && new.epoch > old.epoch;
+    if before == after || forced {
         return Ok(());
     }
     if new.epoch != old.epoch || !after.members.contains(&new.primary) {

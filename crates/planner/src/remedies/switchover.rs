@@ -172,8 +172,9 @@ fn chain(round: &Round<'_>, to: MemberId) -> Vec<MemberId> {
         .iter()
         .filter(|(id, follower)| **id != to && follower.counted)
         .map(|(id, follower)| {
-            // Whoever is behind the target already stays there: the lag changes from pass to pass.
-            let elsewhere = target.is_none_or(|target| !follower.member.follows(target));
+            // Whoever is behind the target already stays there, even if nothing reaches it now: the lag
+            // changes from pass to pass, and one more would be too many.
+            let elsewhere = target.is_none_or(|target| !follower.member.points_at(target));
             (elsewhere, lag(id).unwrap_or(u64::MAX), *id)
         })
         .collect();

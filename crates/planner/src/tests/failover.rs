@@ -2,12 +2,13 @@
 
 use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
-use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing};
+use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing, ThreadState};
 use moco_model::{Command, Epoch, MemberId};
 
 use super::world::{World, silent};
 use crate::check::{Refusal, check};
 use crate::observation::Ask;
+use crate::plan::Expect;
 use crate::{Plan, Step};
 
 fn healthy(n: u32) -> World {
@@ -214,6 +215,21 @@ fn without_enough_promises_the_primary_stays_and_the_missing_are_named() {
             .contains("member 0 and member 1 held are lost")
     );
     assert!(world.server(2).writable);
+    let mut new = register.clone();
+    new.revision += 1;
+    new.membership.version += 1;
+    new.membership.members.remove(&MemberId(2));
+    let plan = Plan {
+        steps: vec![Step::Record {
+            expect: Expect::of(&register),
+            register: new,
+        }],
+    };
+    assert_eq!(
+        check(&plan, &world.seen),
+        Err(Refusal::WrongMembership),
+        "the demand has been met, and allows nothing more"
+    );
 }
 
 #[test]
@@ -258,6 +274,25 @@ fn the_member_that_is_asked_to_lead_leads() {
     world.member(2).ask = Some(Ask::Lead { because });
     world.run(200);
     assert_eq!(world.primary(), 2);
+}
+
+#[test]
+fn a_follower_that_was_chained_and_lost_its_source_is_not_joined_by_another_one() {
+    let mut world = healthy(4);
+    let because = "somebody asks".to_owned();
+    world.member(1).ask = Some(Ask::Lead { because });
+    world.run(2); // recorded, and one is chained
+    let target = world.member(1).endpoint.clone();
+    assert!(world.member(2).points_at(&target));
+    let channel = world.server(2).replication.as_mut().unwrap();
+    (channel.receiver, channel.lag_ms) = (ThreadState::Off, 900);
+    let plan = world.decide().plan;
+    assert!(
+        matches!(plan.steps.as_slice(), [Step::Send(order)] if order.member == MemberId(2)),
+        "{plan:?}"
+    );
+    world.run_until_healthy(200);
+    assert_eq!(world.primary(), 1);
 }
 
 #[test]

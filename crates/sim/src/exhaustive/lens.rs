@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::digest::ByMixer;
 use super::state::{Command, Data, Receiver, Register, Step, bit, holds, numbers};
 use super::view::{Decided, Report, Seen, decide};
 use crate::mutation::Mutation;
@@ -14,7 +15,7 @@ const REMEMBERED: usize = 400_000;
 /// The planner, with what it decided before.
 #[derive(Debug, Default)]
 pub struct Lens {
-    known: HashMap<Seen, Arc<Decided>>,
+    known: HashMap<Seen, Arc<Decided>, ByMixer>,
     /// How often it was asked.
     pub asked: u64,
     /// How often it had to think.
@@ -64,6 +65,21 @@ fn bend_view(seen: &mut Seen, mutation: Mutation) {
             replicas(seen, |_, report| {
                 if let Some(server) = &mut report.server {
                     server.received |= all;
+                }
+            });
+        }
+        Mutation::ResetBeforeDrain => replicas(seen, |_, report| {
+            if let Some(server) = &mut report.server {
+                server.executed |= server.received;
+            }
+        }),
+        Mutation::ErrantNotSeen => {
+            let all = seen.reports[primary].and_then(|report| report.server);
+            let all = all.map_or(0, |server| server.executed);
+            replicas(seen, |_, report| {
+                if let Some(server) = &mut report.server {
+                    server.executed &= all;
+                    server.received &= all;
                 }
             });
         }
@@ -125,6 +141,19 @@ fn bend_plan(seen: &Seen, steps: &mut Vec<Step>, mutation: Mutation) {
             }
         }
         Mutation::OnePromiseTooFew => one_promise_too_few(seen, steps),
+        Mutation::RepointWithWaiters => {
+            let source = seen.register.map_or(0, |register| register.primary);
+            for step in steps {
+                if let Step::Send(order) = step
+                    && order.command == Command::Retire
+                {
+                    order.command = Command::Follow {
+                        source,
+                        acknowledge: true,
+                    };
+                }
+            }
+        }
         Mutation::OneAckTooFew => {
             for step in steps {
                 if let Step::Send(order) = step

@@ -5,7 +5,9 @@ use pass::{act, decide, gather};
 use super::lens::Lens;
 use super::member::HowFar;
 use super::server;
-use super::state::{Ask, Command, Cut, Receiver, State, Step, bit, holds, numbers};
+use super::state::{
+    Ask, Command, Controller, Cut, Member, Receiver, State, Step, bit, holds, numbers,
+};
 use super::view::Seen;
 use crate::mutation::Mutation;
 use crate::property::Violation;
@@ -73,6 +75,10 @@ pub enum Move {
 
 /// How the world may move; fixed for a search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one independent freedom of the world"
+)]
 pub struct Rules {
     /// Controllers that act.
     pub controllers: u8,
@@ -89,7 +95,7 @@ pub struct Rules {
 }
 
 /// Everything that may happen in `state`.
-pub fn moves(state: &State, rules: &Rules) -> Vec<Move> {
+pub fn moves(state: &State, rules: Rules) -> Vec<Move> {
     let mut all = Vec::with_capacity(32);
     for controller in 0..rules.controllers {
         of_controller(state, rules, controller, &mut all);
@@ -101,7 +107,7 @@ pub fn moves(state: &State, rules: &Rules) -> Vec<Move> {
     all
 }
 
-fn of_controller(state: &State, rules: &Rules, controller: u8, all: &mut Vec<Move>) {
+fn of_controller(state: &State, rules: Rules, controller: u8, all: &mut Vec<Move>) {
     let own = &state.controllers[usize::from(controller)];
     if own.plan.is_empty() && rules.torn {
         all.push(Move::Gather(controller));
@@ -155,7 +161,7 @@ fn of_controller(state: &State, rules: &Rules, controller: u8, all: &mut Vec<Mov
     all.push(Move::Forget(controller));
 }
 
-fn of_member(state: &State, rules: &Rules, id: u8, all: &mut Vec<Move>) {
+fn of_member(state: &State, rules: Rules, id: u8, all: &mut Vec<Move>) {
     let member = state.member(id);
     let Some(server) = member.server else { return };
     if server.open && !server.offline && state.budget.writes > 0 {
@@ -186,7 +192,7 @@ fn of_member(state: &State, rules: &Rules, id: u8, all: &mut Vec<Move>) {
     }
 }
 
-fn faults(state: &State, rules: &Rules, all: &mut Vec<Move>) {
+fn faults(state: &State, rules: Rules, all: &mut Vec<Move>) {
     for id in state.ids() {
         let killable = state.budget.kills > 0 && holds(state.budget.crashes, bit(id));
         if killable && state.member(id).server.is_some() {
@@ -232,7 +238,7 @@ fn faults(state: &State, rules: &Rules, all: &mut Vec<Move>) {
 /// What `state` becomes. The lens decides, and remembers what it decided.
 pub fn perform(
     state: &State,
-    rules: &Rules,
+    rules: Rules,
     step: Move,
     lens: &mut Lens,
 ) -> Result<State, Violation> {
@@ -259,7 +265,9 @@ pub fn perform(
         } => {
             act(&mut next, rules, controller, step, how_far)?;
         }
-        Move::Forget(controller) => next.controllers[usize::from(controller)] = Default::default(),
+        Move::Forget(controller) => {
+            next.controllers[usize::from(controller)] = Controller::default();
+        }
         Move::Write(id) => {
             next.budget.writes -= 1;
             server::write(&mut next, id, rules.mutation)?;
@@ -302,12 +310,12 @@ pub fn perform(
 }
 
 /// Two controllers are the same but for their plans.
-fn in_order(state: &mut State, rules: &Rules) {
+fn in_order(state: &mut State, rules: Rules) {
     let key = |state: &State, at: usize| {
         let one = &state.controllers[at];
         (
             one.plan.is_empty() && one.gathered.is_none(),
-            super::search::digest(one),
+            super::digest::digest(one),
         )
     };
     if rules.controllers == 2 && key(state, 0) > key(state, 1) {
@@ -315,7 +323,7 @@ fn in_order(state: &mut State, rules: &Rules) {
     }
 }
 
-fn kill(state: &mut State, rules: &Rules, id: u8, pod: bool) {
+fn kill(state: &mut State, rules: Rules, id: u8, pod: bool) {
     state.budget.kills -= 1;
     state.budget.crashes &= !bit(id);
     server::kill(state, id);
@@ -330,7 +338,7 @@ fn kill(state: &mut State, rules: &Rules, id: u8, pod: bool) {
 fn scale(state: &mut State) {
     for id in state.wanted..state.pods {
         server::kill(state, id);
-        *state.member_mut(id) = Default::default();
+        *state.member_mut(id) = Member::default();
     }
     state.pods = state.wanted;
 }

@@ -15,23 +15,24 @@ const STATES: usize = 30_000_000;
 /// Decisions about the primary that are followed.
 const EPOCHS: u8 = 9;
 
-/// Searches every world for at most `time` altogether, and tells `say` how it goes. True when every
-/// property held.
-pub fn run(time: Duration, threads: usize, mut say: impl FnMut(&str)) -> bool {
+/// Searches every world whose name holds `name` for at most `time` altogether, and tells `say` how it
+/// goes. True when every property held.
+pub fn run(name: &str, time: Duration, threads: usize, mut say: impl FnMut(&str)) -> bool {
     let mut all_held = true;
     let mut states = 0;
-    let worlds = scenarios();
+    let mut worlds = scenarios();
+    worlds.retain(|world| world.name.contains(name));
     let mut shares: u32 = worlds.iter().map(|world| world.share).sum();
     let mut left = time;
     for world in worlds {
         let bounds = bounds(left * world.share / shares.max(1), threads);
         shares -= world.share;
-        let outcome = search(world.start.clone(), &world.rules, &bounds);
+        let outcome = search(&world.start, world.rules, &bounds);
         left = left.saturating_sub(outcome.took);
         states += outcome.states;
         say(&line(&world, &outcome));
         if let Some(found) = &outcome.found {
-            say(&told(&world, &world.rules, found));
+            say(&told(&world, world.rules, found));
             all_held = false;
         }
     }
@@ -39,46 +40,30 @@ pub fn run(time: Duration, threads: usize, mut say: impl FnMut(&str)) -> bool {
     all_held
 }
 
-/// Searches for each seeded bug until one world shows it. True when all were found.
-pub fn run_mutants(
-    which: &[Mutation],
-    time: Duration,
-    threads: usize,
-    mut say: impl FnMut(&str),
-) -> bool {
-    let mut all_found = true;
-    for mutation in which {
-        let found = hunt(*mutation, time, threads);
-        all_found &= found.is_some();
-        match found {
-            Some((world, outcome, found)) => say(&format!(
-                "{mutation}: found by {} after {} states, {} moves ({world})",
-                found.violation.property,
-                outcome.states,
-                found.path.len(),
-            )),
-            None => say(&format!("{mutation}: NOT FOUND")),
-        }
-    }
-    all_found
-}
+/// The time for one seeded bug in one world.
+const HUNT: Duration = Duration::from_secs(20);
 
-fn hunt(
-    mutation: Mutation,
-    time: Duration,
-    threads: usize,
-) -> Option<(&'static str, Outcome, Found)> {
+/// Searches for a seeded bug until one world shows it: what was found and after how much, or that
+/// nothing was.
+pub fn hunt(mutation: Mutation, threads: usize) -> Result<String, String> {
+    let mut states = 0;
     for world in scenarios() {
         let rules = Rules {
             mutation: Some(mutation),
             ..world.rules
         };
-        let outcome = search(world.start, &rules, &bounds(time, threads));
-        if let Some(found) = outcome.found.clone() {
-            return Some((world.name, outcome, found));
+        let outcome = search(&world.start, rules, &bounds(HUNT, threads));
+        states += outcome.states;
+        if let Some(found) = outcome.found {
+            return Ok(format!(
+                "{} after {states} states, {} moves ({})",
+                found.violation.property,
+                found.path.len(),
+                world.name
+            ));
         }
     }
-    None
+    Err(format!("nothing in {states} states"))
 }
 
 fn bounds(time: Duration, threads: usize) -> Bounds {
@@ -114,7 +99,7 @@ fn line(world: &Scenario, outcome: &Outcome) -> String {
 }
 
 /// The way to a violation, a line a move, with what each step of a plan says.
-pub fn told(world: &Scenario, rules: &Rules, found: &Found) -> String {
+pub fn told(world: &Scenario, rules: Rules, found: &Found) -> String {
     let mut text = format!("{}\n", found.violation);
     let mut state = world.start.clone();
     let mut lens = Lens::default();

@@ -106,158 +106,160 @@ pub fn empty(pods: u8, wanted: u8) -> State {
     }
 }
 
-fn with(start: State, budget: Budget) -> State {
-    State { budget, ..start }
-}
-
 /// Every world of the exhaustive search.
 pub fn scenarios() -> Vec<Scenario> {
-    let mut all_of_them = three();
+    let mut all_of_them = crashes();
+    all_of_them.extend(switchovers());
     all_of_them.extend(sizes());
+    all_of_them.extend(five());
     all_of_them
 }
 
-fn three() -> Vec<Scenario> {
-    let two = Rules {
-        controllers: 2,
-        half_orders: true,
-        ..Rules::default()
-    };
-    let one = Rules {
-        controllers: 1,
-        torn: true,
-        late_acks: true,
-        ..Rules::default()
-    };
-    let crashes = Budget {
-        crashes: all(3),
-        kills: 2,
-        writes: 2,
+fn world(name: &'static str, start: State, budget: Budget, rules: Rules, share: u32) -> Scenario {
+    Scenario {
+        name,
+        start: State { budget, ..start },
+        rules,
+        share,
+    }
+}
+
+/// Two controllers; orders may be cut after their promise.
+const TWO: Rules = Rules {
+    controllers: 2,
+    torn: false,
+    late_acks: false,
+    pods: false,
+    half_orders: true,
+    mutation: None,
+};
+
+/// One controller; orders may be cut after their promise.
+const ONE: Rules = Rules {
+    controllers: 1,
+    ..TWO
+};
+
+/// One controller; its looks are torn, and acknowledgements travel for a while.
+const TORN: Rules = Rules {
+    controllers: 1,
+    torn: true,
+    late_acks: true,
+    half_orders: false,
+    ..TWO
+};
+
+/// One write and one crash of any of so many members.
+const fn one_crash(members: u8) -> Budget {
+    Budget {
+        crashes: all(members),
+        kills: 1,
+        writes: 1,
         ..CALM
+    }
+}
+
+/// One write and two crashes of any of so many members.
+const fn two_crashes(members: u8) -> Budget {
+    Budget {
+        kills: 2,
+        ..one_crash(members)
+    }
+}
+
+fn crashes() -> Vec<Scenario> {
+    let two_writes = Budget {
+        writes: 2,
+        ..two_crashes(3)
+    };
+    let cut = Budget {
+        cuts: 1,
+        doubts: 1,
+        ..one_crash(3)
+    };
+    let lost = Budget {
+        volumes: all(3),
+        losses: 1,
+        writes: 2,
+        ..one_crash(3)
     };
     vec![
-        Scenario {
-            name: "three members, two writes, two crashes, two controllers",
-            start: with(healthy(3, 3), crashes),
-            rules: two,
-            share: 3,
-        },
-        Scenario {
-            name: "three members, one write, a crash and a cut, two controllers",
-            start: with(
-                healthy(3, 3),
-                Budget {
-                    crashes: all(3),
-                    kills: 1,
-                    cuts: 1,
-                    writes: 1,
-                    doubts: 1,
-                    ..CALM
-                },
-            ),
-            rules: two,
-            share: 3,
-        },
-        Scenario {
-            name: "three members, two writes, a lost volume and a crash",
-            start: with(
-                healthy(3, 3),
-                Budget {
-                    crashes: all(3),
-                    kills: 1,
-                    volumes: all(3),
-                    losses: 1,
-                    writes: 2,
-                    ..CALM
-                },
-            ),
-            rules: Rules {
-                controllers: 1,
-                half_orders: true,
-                ..Rules::default()
-            },
-            share: 2,
-        },
-        Scenario {
-            name: "three members, pods that die, looks that are torn and late acknowledgements",
-            start: with(
-                healthy(3, 3),
-                Budget {
-                    writes: 1,
-                    ..crashes
-                },
-            ),
-            rules: Rules { pods: true, ..one },
-            share: 2,
-        },
-        Scenario {
-            name: "three members, a switchover, a crash, two controllers",
-            start: with(
-                healthy(3, 3),
-                Budget {
-                    crashes: all(3),
-                    kills: 1,
-                    writes: 1,
-                    switchovers: 1,
-                    doubts: 1,
-                    ..CALM
-                },
-            ),
-            rules: two,
-            share: 2,
-        },
-        Scenario {
-            name: "three members, a switchover, a cut, torn looks",
-            start: with(
-                healthy(3, 3),
-                Budget {
-                    cuts: 1,
-                    writes: 1,
-                    switchovers: 1,
-                    ..CALM
-                },
-            ),
-            rules: one,
-            share: 1,
-        },
-        Scenario {
-            name: "a new cluster of three, two crashes, two controllers",
-            start: with(
-                empty(3, 3),
-                Budget {
-                    crashes: all(3),
-                    kills: 2,
-                    writes: 1,
-                    ..CALM
-                },
-            ),
-            rules: two,
-            share: 2,
-        },
+        world(
+            "three members, two writes, two crashes, two controllers",
+            healthy(3, 3),
+            two_writes,
+            TWO,
+            3,
+        ),
+        world(
+            "three members, one write, a crash and a cut, two controllers",
+            healthy(3, 3),
+            cut,
+            TWO,
+            3,
+        ),
+        world(
+            "three members, two writes, a lost volume and a crash",
+            healthy(3, 3),
+            lost,
+            ONE,
+            2,
+        ),
+        world(
+            "three members, pods that die, looks that are torn and late acknowledgements",
+            healthy(3, 3),
+            two_crashes(3),
+            Rules { pods: true, ..TORN },
+            2,
+        ),
+        world(
+            "a new cluster of three, two crashes, two controllers",
+            empty(3, 3),
+            two_crashes(3),
+            TWO,
+            2,
+        ),
     ]
 }
 
-/// Other sizes, and changes of the size.
-fn sizes() -> Vec<Scenario> {
-    let rules = Rules {
-        controllers: 1,
-        half_orders: true,
-        ..Rules::default()
+fn switchovers() -> Vec<Scenario> {
+    let crash = Budget {
+        switchovers: 1,
+        doubts: 1,
+        ..one_crash(3)
     };
-    let change = |name, from: u8, to: u8| Scenario {
-        name,
-        start: with(
-            healthy(from, to),
-            Budget {
-                crashes: all(from.max(to)),
-                kills: 1,
-                cuts: 1,
-                writes: 1,
-                ..CALM
-            },
+    let cut = Budget {
+        cuts: 1,
+        writes: 1,
+        switchovers: 1,
+        ..CALM
+    };
+    vec![
+        world(
+            "three members, a switchover, a crash, two controllers",
+            healthy(3, 3),
+            crash,
+            TWO,
+            2,
         ),
-        rules,
-        share: 2,
+        world(
+            "three members, a switchover, a cut, torn looks",
+            healthy(3, 3),
+            cut,
+            TORN,
+            1,
+        ),
+    ]
+}
+
+/// Changes of the size, with one crash and one cut at any moment.
+fn sizes() -> Vec<Scenario> {
+    let change = |name, from: u8, to: u8| {
+        let budget = Budget {
+            cuts: 1,
+            ..one_crash(from.max(to))
+        };
+        world(name, healthy(from, to), budget, ONE, 2)
     };
     vec![
         change("one member becomes three", 1, 3),
@@ -265,40 +267,40 @@ fn sizes() -> Vec<Scenario> {
         change("three members become four", 3, 4),
         change("three members become five", 3, 5),
         change("five members become three", 5, 3),
-        Scenario {
-            name: "five members become three, late acknowledgements, torn looks",
-            start: with(
-                healthy(5, 3),
-                Budget {
-                    crashes: bit(0),
-                    kills: 1,
-                    writes: 1,
-                    ..CALM
-                },
-            ),
-            rules: Rules {
-                torn: true,
-                late_acks: true,
-                ..rules
-            },
-            share: 2,
-        },
-        Scenario {
-            name: "five members, two writes, two crashes",
-            start: with(
-                healthy(5, 5),
-                Budget {
-                    crashes: all(5),
-                    kills: 2,
-                    writes: 2,
-                    ..CALM
-                },
-            ),
-            rules: Rules {
-                half_orders: false,
-                ..rules
-            },
-            share: 2,
-        },
+    ]
+}
+
+fn five() -> Vec<Scenario> {
+    let primary = Budget {
+        crashes: bit(0),
+        ..one_crash(5)
+    };
+    let two_writes = Budget {
+        writes: 2,
+        ..two_crashes(5)
+    };
+    let torn = Rules {
+        half_orders: true,
+        ..TORN
+    };
+    let whole = Rules {
+        half_orders: false,
+        ..ONE
+    };
+    vec![
+        world(
+            "five members become three, late acknowledgements, torn looks",
+            healthy(5, 3),
+            primary,
+            torn,
+            2,
+        ),
+        world(
+            "five members, two writes, two crashes",
+            healthy(5, 5),
+            two_writes,
+            whole,
+            2,
+        ),
     ]
 }

@@ -2,24 +2,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::digest::digest;
 use super::lens::Lens;
 use super::moves::{Move, Rules, moves, perform};
 use super::settle::{self, Settled};
 use super::state::State;
 use crate::property::Violation;
-
-/// A number that stands for a value; equal values have equal numbers. Two different ones have the same
-/// with a probability of states² / 2⁶⁵, far below 10⁻⁴ for 10⁷ states.
-pub fn digest(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
 
 /// How far to go.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +98,7 @@ impl Known {
     }
 
     fn shard(&self, digest: u64) -> &Mutex<Shard> {
-        &self.0[usize::try_from(digest >> 58).unwrap_or(0) % SHARDS]
+        &self.0[usize::try_from((digest >> 32) & 0xff).unwrap_or(0) % SHARDS]
     }
 
     /// True the first time.
@@ -150,10 +143,10 @@ struct Part {
 }
 
 /// Visits everything that can be reached from `start`.
-pub fn search(start: State, rules: &Rules, bounds: &Bounds) -> Outcome {
+pub fn search(start: &State, rules: Rules, bounds: &Bounds) -> Outcome {
     let begun = Instant::now();
     let known = Known::new();
-    let root = digest(&start);
+    let root = digest(start);
     known.insert(
         root,
         Parent {
@@ -182,7 +175,7 @@ pub fn search(start: State, rules: &Rules, bounds: &Bounds) -> Outcome {
             outcome.tolerated += part.tolerated;
             level.extend(part.next);
             if let Some((at, number, violation, more)) = part.found {
-                let mut path = path_to(&known, &start, root, at, number, rules, &mut lenses[0]);
+                let mut path = path_to(&known, start, (at, number), rules, &mut lenses[0]);
                 path.extend(more);
                 outcome.found = Some(Found { violation, path });
             }
@@ -198,7 +191,7 @@ pub fn search(start: State, rules: &Rules, bounds: &Bounds) -> Outcome {
 
 fn one_level(
     level: &[State],
-    rules: &Rules,
+    rules: Rules,
     bounds: &Bounds,
     known: &Known,
     lenses: &mut [Lens],
@@ -244,14 +237,14 @@ const CHUNK: usize = 256;
 
 fn expand(
     state: &State,
-    rules: &Rules,
+    rules: Rules,
     bounds: &Bounds,
     known: &Known,
     lens: &mut Lens,
     part: &mut Part,
 ) {
     let own = digest(state);
-    if own % bounds.settle_one_of.max(1) == 0 {
+    if own.is_multiple_of(bounds.settle_one_of.max(1)) {
         match settle::settle(state, rules, lens) {
             Ok(Settled::Healthy) => part.settled += 1,
             Ok(Settled::BeyondHelp) => part.beyond_help += 1,
@@ -286,14 +279,12 @@ fn expand(
 fn path_to(
     known: &Known,
     start: &State,
-    root: u64,
-    at: u64,
-    last: Option<u16>,
-    rules: &Rules,
+    (at, last): (u64, Option<u16>),
+    rules: Rules,
     lens: &mut Lens,
 ) -> Vec<Move> {
     let mut reversed: Vec<u16> = last.into_iter().collect();
-    let mut here = at;
+    let (mut here, root) = (at, digest(start));
     while here != root {
         let Some(parent) = known.parent(here) else {
             break;

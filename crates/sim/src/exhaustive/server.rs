@@ -297,7 +297,7 @@ pub fn healthy_member(id: u8, primary: u8, guard: super::state::Guard) -> super:
         open: is_primary,
         offline: false,
         wait_for: if is_primary {
-            guard.membership.map_or(0, |m| m.acks())
+            guard.membership.map_or(0, super::state::Membership::acks)
         } else {
             0
         },

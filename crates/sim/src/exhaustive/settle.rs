@@ -3,7 +3,7 @@
 
 use super::lens::Lens;
 use super::moves::{Move, Rules, moves, perform};
-use super::state::{Data, State, holds, numbers};
+use super::state::{Budget, Data, State, holds, numbers};
 use super::view::{Decided, Seen};
 use crate::exhaustive::member::HowFar;
 use crate::property::{Property, Violation};
@@ -23,21 +23,21 @@ pub enum Settled {
 type Failed = (Violation, Vec<Move>);
 
 /// Follows `state` to its end.
-pub fn settle(state: &State, rules: &Rules, lens: &mut Lens) -> Result<Settled, Failed> {
+pub fn settle(state: &State, rules: Rules, lens: &mut Lens) -> Result<Settled, Failed> {
     let mut path = Vec::new();
     let mut state = state.clone();
-    state.budget = Default::default();
+    state.budget = Budget::default();
     for controller in 0..rules.controllers {
         go(&mut state, rules, Move::Forget(controller), lens, &mut path)?;
     }
     if state.cut.is_some() {
         go(&mut state, rules, Move::Heal, lens, &mut path)?;
     }
-    let rules = &Rules {
+    let rules = Rules {
         controllers: 1,
         torn: false,
         half_orders: false,
-        ..*rules
+        ..rules
     };
     for _ in 0..PASSES {
         let before = state.clone();
@@ -48,7 +48,11 @@ pub fn settle(state: &State, rules: &Rules, lens: &mut Lens) -> Result<Settled, 
                 .map(|()| Settled::Healthy)
                 .map_err(|found| (found, path));
         }
-        if state == before && !pass(&mut state, rules, lens, &mut path, true)? && state == before {
+        if state != before {
+            continue;
+        }
+        let healthy = pass(&mut state, rules, lens, &mut path, true)?;
+        if !healthy && state == before {
             return stuck(&state, lens, rules, path);
         }
     }
@@ -57,7 +61,7 @@ pub fn settle(state: &State, rules: &Rules, lens: &mut Lens) -> Result<Settled, 
 
 fn go(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     step: Move,
     lens: &mut Lens,
     path: &mut Vec<Move>,
@@ -75,7 +79,7 @@ fn go(
 /// mysqld does what it does by itself, to the end.
 fn flow(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     lens: &mut Lens,
     path: &mut Vec<Move>,
 ) -> Result<(), Failed> {
@@ -101,7 +105,7 @@ fn flow(
 /// One pass and its whole plan. True when everything is well and nothing was to be done.
 fn pass(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     lens: &mut Lens,
     path: &mut Vec<Move>,
     late: bool,
@@ -128,7 +132,7 @@ fn pass(
     Ok(decided.healthy && decided.steps.is_empty())
 }
 
-fn look(state: &State, lens: &mut Lens, rules: &Rules, late: bool) -> std::sync::Arc<Decided> {
+fn look(state: &State, lens: &mut Lens, rules: Rules, late: bool) -> std::sync::Arc<Decided> {
     let mut seen = Seen::begin(state);
     seen.gather(state, u8::MAX, false);
     seen.late = late;
@@ -158,12 +162,7 @@ fn quiet(state: &State) -> Result<(), Violation> {
 
 /// Whether it is a person's turn: the primary's data is gone, and so few others count that what it had
 /// acknowledged cannot be proven to be there.
-fn stuck(
-    state: &State,
-    lens: &mut Lens,
-    rules: &Rules,
-    path: Vec<Move>,
-) -> Result<Settled, Failed> {
+fn stuck(state: &State, lens: &mut Lens, rules: Rules, path: Vec<Move>) -> Result<Settled, Failed> {
     let gone = state.register.is_some_and(|register| {
         let primary = state.member(register.primary);
         let data = primary.guard.map(|guard| guard.data);

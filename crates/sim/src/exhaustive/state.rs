@@ -148,6 +148,10 @@ pub enum Receiver {
 
 /// A running mysqld.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of a mysqld are independent of each other"
+)]
 pub struct Server {
     /// Clients can write.
     pub open: bool,

@@ -47,6 +47,10 @@ pub struct Report {
 
 /// What mysqld says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of a mysqld are independent of each other"
+)]
 pub struct ServerSeen {
     /// Executed, without what waits.
     pub executed: Writes,

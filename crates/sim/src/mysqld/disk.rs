@@ -154,12 +154,10 @@ impl Disk {
 
     /// Every transaction that a power cut would leave.
     pub(super) fn durable(&self) -> impl Iterator<Item = &Transaction> + '_ {
-        let synced = |file: &BinlogFile| file.synced;
-        self.binlogs
-            .iter()
-            .flat_map(move |file| file.transactions.iter().take(synced(file)))
-            .chain(self.relay.transactions.iter().take(self.relay.synced))
-            .map(AsRef::as_ref)
+        let relay = self.relay.transactions.iter().take(self.relay.synced).rev();
+        let logs = self.binlogs.iter().rev();
+        let logged = logs.flat_map(|file| file.transactions.iter().take(file.synced).rev());
+        relay.chain(logged).map(AsRef::as_ref)
     }
 }
 

@@ -19,6 +19,8 @@ struct Inner {
     fleet: Fleet,
     now: Duration,
     waiting: BTreeMap<SessionId, Waker>,
+    /// Counts what may have changed the fleet.
+    version: u64,
 }
 
 /// A fleet that sessions and whoever drives it hold together. Its time is the last one that
@@ -41,6 +43,7 @@ impl SharedFleet {
     pub fn at<T>(&self, now: Duration, work: impl FnOnce(&mut Fleet) -> T) -> T {
         let mut inner = self.lock();
         inner.now = now;
+        inner.version += 1;
         let done = work(&mut inner.fleet);
         inner.wake_answered();
         done
@@ -54,6 +57,11 @@ impl SharedFleet {
     /// Looks at the fleet.
     pub fn look<T>(&self, look: impl FnOnce(&Fleet) -> T) -> T {
         look(&self.lock().fleet)
+    }
+
+    /// Another number than before when the fleet may have changed since.
+    pub fn version(&self) -> u64 {
+        self.lock().version
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -109,6 +117,7 @@ impl FakeSession {
         let id = {
             let mut inner = fleet.lock();
             let now = inner.now;
+            inner.version += 1;
             inner
                 .fleet
                 .log_in(server, user, password, Some(now + limit), now)
@@ -172,6 +181,7 @@ impl FakeSession {
             Patience::Limit => Some(now + self.limit),
             Patience::Endless => None,
         };
+        inner.version += 1;
         inner.fleet.send(self.id, sql, give_up, now);
         inner.wake_answered();
     }
@@ -188,6 +198,7 @@ impl Drop for FakeSession {
     fn drop(&mut self) {
         let mut inner = self.fleet.lock();
         let now = inner.now;
+        inner.version += 1;
         inner.fleet.close_session(self.id, now);
         inner.waiting.remove(&self.id);
         inner.wake_answered();
@@ -263,6 +274,7 @@ impl Future for AnswerOf<'_> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
         let mut inner = self.fleet.lock();
         if let Some(answer) = inner.fleet.take_answer(self.id) {
+            inner.version += 1;
             return Poll::Ready(answer);
         }
         inner.waiting.insert(self.id, context.waker().clone());

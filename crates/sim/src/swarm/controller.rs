@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::host::EPOCH_MS;
 use super::judge;
+use super::moment;
 use super::network::Node;
 use super::scene::{ApiMode, CallError, Scene, Verdict};
 use crate::mutation::Mutation;
@@ -115,11 +116,14 @@ impl World for SimWorld {
                 || scene.has(Mutation::OverwriteRegister);
             if fits {
                 judge::recorded(scene, id, &new);
+                let old = scene.with(|stage| stage.api.register.clone());
+                let written = new.clone();
                 scene.with(|stage| {
                     stage.api.initialised |= new.initialised;
                     stage.api.register = Some(new);
                     stage.api.writes += 1;
                 });
+                moment::recorded(scene, old.as_ref(), &written);
             }
             fits
         });
@@ -132,7 +136,10 @@ impl World for SimWorld {
 
     async fn label(&mut self, member: MemberId, role: Role) -> Result<(), CallError> {
         self.ask(move |scene| {
-            scene.with(|stage| stage.api.labels.insert(member, role));
+            let stays = role == Role::Replica && scene.has(Mutation::LabelStays);
+            if !stays {
+                scene.with(|stage| stage.api.labels.insert(member, role));
+            }
         })
         .await
     }
@@ -277,6 +284,7 @@ impl Agents for SimAgents {
         let (scene, order) = (self.scene.clone(), order.clone());
         let work = async move {
             let agent = agent?;
+            moment::ordered(&scene, &order);
             let answer = orders::carry(&agent, order).await;
             scene.tell(format!("{words}: {answer:?}"));
             Some(answer)

@@ -273,13 +273,10 @@ impl Future for Sleep {
         if state.now >= self.until {
             return Poll::Ready(());
         }
-        let key = match self.key {
-            Some(key) => key,
-            None => {
-                state.drawn += 1;
-                state.drawn
-            }
-        };
+        let key = self.key.unwrap_or_else(|| {
+            state.drawn += 1;
+            state.drawn
+        });
         self.key = Some(key);
         state
             .timers

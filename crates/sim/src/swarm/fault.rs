@@ -9,6 +9,8 @@ use tokio::sync::Notify;
 
 use super::controller;
 use super::executor::{Frozen, Owner};
+use super::kind::Kind;
+use super::moment::MIDST;
 use super::network::{Cut, Node, Wire};
 use super::pod::{kill_agent, pod_ends, scale, start_agent_later};
 use super::scene::{ApiMode, ControllerProcess, Scene};
@@ -64,14 +66,13 @@ pub enum Fault {
 /// Lets it happen.
 pub fn happen(scene: &Scene, nature: Owner, fault: Fault) {
     scene.tell(format!("! {}", super::story::words(fault)));
+    let now = scene.executor.now();
     scene.with(|stage| {
-        let verdict = stage.api.verdict.as_ref();
-        let code = verdict.map_or_else(|| "NoPassYet".to_owned(), |verdict| verdict.code.clone());
-        *stage
-            .record
-            .met
-            .entry((code, super::story::kind(fault)))
-            .or_default() += 1;
+        let last = stage
+            .moment
+            .filter(|(_, at)| now.saturating_sub(*at) <= MIDST);
+        let met = (last.map(|(moment, _)| moment), Kind::from(fault));
+        *stage.record.met.entry(met).or_default() += 1;
     });
     match fault {
         Fault::KillMysqld(id) => signal(scene, id, Signal::Kill),
@@ -85,7 +86,7 @@ pub fn happen(scene: &Scene, nature: Owner, fault: Fault) {
         Fault::FreezeMysqld(id, time) => {
             signal(scene, id, Signal::Freeze);
             after(scene, nature, time, move |scene| {
-                signal(scene, id, Signal::Thaw)
+                signal(scene, id, Signal::Thaw);
             });
         }
         Fault::FreezeAgent(id, time) => {
@@ -155,7 +156,7 @@ fn freeze(scene: &Scene, nature: Owner, owner: Option<Owner>, time: Duration) {
     let Some(owner) = owner else { return };
     scene.executor.set_frozen(owner, Frozen::Yes);
     after(scene, nature, time, move |scene| {
-        scene.executor.set_frozen(owner, Frozen::No)
+        scene.executor.set_frozen(owner, Frozen::No);
     });
 }
 
@@ -176,7 +177,7 @@ fn of_network(scene: &Scene, nature: Owner, fault: Fault) {
             let cut = Cut { from, to, wire };
             scene.with(|stage| stage.network.cut(cut));
             after(scene, nature, time, move |scene| {
-                scene.with(|stage| stage.network.mend(cut))
+                scene.with(|stage| stage.network.mend(cut));
             });
         }
         Fault::Isolate(id, time) => {
@@ -189,13 +190,13 @@ fn of_network(scene: &Scene, nature: Owner, fault: Fault) {
         Fault::LoseCalls(one_of, time) => {
             scene.with(|stage| stage.network.lost_one_of = one_of);
             after(scene, nature, time, |scene| {
-                scene.with(|stage| stage.network.lost_one_of = 0)
+                scene.with(|stage| stage.network.lost_one_of = 0);
             });
         }
         Fault::SlowCalls(ms, time) => {
             scene.with(|stage| stage.network.slow_us = ms * 1_000);
             after(scene, nature, time, |scene| {
-                scene.with(|stage| stage.network.slow_us = 0)
+                scene.with(|stage| stage.network.slow_us = 0);
             });
         }
         _ => {}
@@ -277,7 +278,7 @@ fn power_cut(scene: &Scene, nature: Owner, id: u32) {
     let now = scene.executor.now();
     kill_agent(scene, id);
     scene.fleet.at(now, |fleet| {
-        fleet.lose_unsynced(ServerId(id), Loss::Unsynced)
+        fleet.lose_unsynced(ServerId(id), Loss::Unsynced);
     });
     scene.with(|stage| {
         if let Some(machine) = stage.machines.get_mut(&id) {

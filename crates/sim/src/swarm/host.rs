@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::executor::{Owner, Sleep};
 use super::judge;
 use super::machine::Machine;
+use super::moment::{self, Moment};
 use super::network::Node;
 use super::scene::{CallError, Scene, passwords};
 use crate::mutation::Mutation;
@@ -200,6 +201,7 @@ impl Host for SimHost {
             "the log of {} is cut: {}",
             self.id, cut.transactions
         ));
+        moment::reached(&self.scene, Moment::RejoinCut);
         let now = self.scene.executor.now();
         let done = self
             .scene

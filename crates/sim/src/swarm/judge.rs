@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use moco_model::{Guard, MemberId, Register, Role};
 
+use super::kind::Kind;
+use super::moment::Moment;
 use super::scene::Scene;
 use crate::mysqld::{Fleet, ServerId};
 use crate::property::{Property, Violation};
@@ -27,11 +29,11 @@ pub struct Record {
     /// The highest epoch in which somebody was told OK.
     pub ok_epoch: u64,
     /// Servers that take writes.
-    pub open: BTreeSet<u32>,
+    pub open: Vec<u32>,
     /// Changes of the primary.
     pub handovers: u64,
-    /// How often each kind of fault met each verdict.
-    pub met: BTreeMap<(String, &'static str), u64>,
+    /// How often each kind of fault came in the midst of each step.
+    pub met: BTreeMap<(Option<Moment>, Kind), u64>,
     /// What does not hold.
     pub violation: Option<Violation>,
 }
@@ -220,16 +222,19 @@ pub fn started(scene: &Scene, id: u32) {
 
 /// After every step: servers that were just opened must hold everything.
 pub fn look(scene: &Scene) {
-    let open: BTreeSet<u32> = scene.fleet.look(|fleet| {
-        fleet
-            .ids()
-            .filter(|id| fleet.is_open(*id))
-            .map(|id| id.0)
-            .collect()
+    let open: Vec<u32> = scene.fleet.look(|fleet| {
+        let open = fleet.ids().filter(|id| fleet.is_open(*id));
+        open.map(|id| id.0).collect()
     });
-    let before = scene.with(|stage| std::mem::replace(&mut stage.record.open, open.clone()));
-    for id in open.difference(&before) {
-        opened(scene, *id);
+    let new: Vec<u32> = scene.with(|stage| {
+        let before = &stage.record.open;
+        let new = open.iter().filter(|id| !before.contains(id));
+        let new = new.copied().collect();
+        stage.record.open = open;
+        new
+    });
+    for id in new {
+        opened(scene, id);
     }
 }
 
@@ -314,9 +319,8 @@ fn same_content(scene: &Scene) {
         let mut known = BTreeMap::new();
         for id in fleet.ids() {
             for one in fleet.transactions(id) {
-                let key = format!("{:?}", one.gtid);
                 let first = known
-                    .entry(key)
+                    .entry(one.gtid.clone())
                     .or_insert_with(|| (id, one.changes.clone()));
                 if first.1 != one.changes {
                     return Some(format!("{:?} differs on {} and {id}", one.gtid, first.0));

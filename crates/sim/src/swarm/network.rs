@@ -53,6 +53,11 @@ impl Network {
         !cut(Wire::All) && !cut(wire)
     }
 
+    /// Nothing is cut.
+    pub fn is_whole(&self) -> bool {
+        self.cuts.is_empty()
+    }
+
     /// Cuts a direction.
     pub fn cut(&mut self, cut: Cut) {
         self.cuts.insert(cut);

@@ -1,11 +1,13 @@
 //! Running the swarm, and saying what it came to.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::hunt::{Hunted, hunt, shrink};
+use super::draw::draw;
+use super::hunt::{Hunted, hunt as hunts, shrink};
+use super::kind::Kind;
+use super::moment::Moment;
 use super::run::{Outcome, run};
 use super::story;
 use crate::mutation::Mutation;
@@ -15,6 +17,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation::FiniteTimeout,
     Mutation::TermWithWaiters,
     Mutation::RelayLogRecovery,
+    Mutation::RelayLogUnsynced,
+    Mutation::LabelStays,
     Mutation::OverwriteRegister,
     Mutation::TailNotCut,
     Mutation::TailCutTooFar,
@@ -26,6 +30,8 @@ pub const MUTATIONS: &[Mutation] = &[
 pub struct Swarm<'a> {
     /// The first seed; the others follow.
     pub first: u64,
+    /// So many at most.
+    pub runs: u64,
     /// How long at most.
     pub time: Duration,
     /// Threads.
@@ -36,7 +42,7 @@ pub struct Swarm<'a> {
 
 /// Runs seed after seed, and tells `say` how it goes. True when every property held in all of them.
 pub fn swarm(how: &Swarm<'_>, mut say: impl FnMut(&str)) -> bool {
-    let hunted = hunt(how.first, u64::MAX, how.time, how.threads, None);
+    let hunted = hunts(how.first, how.runs, how.time, how.threads, None);
     say(&summary(&hunted, how.time));
     say(&table(&hunted));
     let (Some((plan, outcome)), Some(seed)) = (&hunted.found, hunted.seed) else {
@@ -60,37 +66,49 @@ pub fn swarm(how: &Swarm<'_>, mut say: impl FnMut(&str)) -> bool {
     false
 }
 
-/// Looks for each seeded bug of [`MUTATIONS`], in at most `runs` runs each. True when all were found.
-pub fn mutants(runs: u64, threads: usize, mut say: impl FnMut(&str)) -> bool {
-    let mut all_found = true;
-    for mutation in MUTATIONS {
-        let hunted = hunt(1, runs, Duration::MAX, threads, Some(*mutation));
-        let found = hunted
-            .found
-            .as_ref()
-            .and_then(|(_, outcome)| outcome.violation.as_ref());
-        all_found &= found.is_some();
-        say(&match found {
-            Some(found) => {
-                format!(
-                    "{mutation}: found by {} after {} runs",
-                    found.property, hunted.runs
-                )
-            }
-            None => format!("{mutation}: NOT FOUND in {} runs", hunted.runs),
-        });
+/// Runs in which a seeded bug must show itself.
+const RUNS: u64 = 3_000;
+
+/// Looks for a seeded bug: what was found and after how many runs, or that nothing was.
+pub fn hunt(mutation: Mutation, threads: usize) -> Result<String, String> {
+    let hunted = hunts(1, RUNS, Duration::MAX, threads, Some(mutation));
+    let found = hunted.found.and_then(|(_, outcome)| outcome.violation);
+    match found {
+        Some(found) => Ok(format!("{} after {} runs", found.property, hunted.runs)),
+        None => Err(format!("nothing in {} runs", hunted.runs)),
     }
-    all_found
+}
+
+/// Runs one seed, and tells its story and how it goes. True when every property held.
+pub fn seed(seed: u64, mut say: impl FnMut(&str)) -> bool {
+    let plan = draw(seed, None);
+    say(&story::write(&plan, "drawn"));
+    told(&run(&plan), say)
 }
 
 /// Runs a story. True when every property held.
-pub fn story_of(text: &str, mut say: impl FnMut(&str)) -> Result<bool, story::StoryError> {
-    let outcome: Outcome = run(&story::read(text)?);
+pub fn story_of(text: &str, say: impl FnMut(&str)) -> Result<bool, story::StoryError> {
+    Ok(told(&run(&story::read(text)?), say))
+}
+
+fn told(outcome: &Outcome, mut say: impl FnMut(&str)) -> bool {
     say(&outcome.transcript.join("\n"));
+    say(&format!(
+        "{} writes answered OK, {} changes of the primary, {} steps, {:.1} s of the cluster's life{}",
+        outcome.acked,
+        outcome.handovers,
+        outcome.steps,
+        outcome.lasted.as_secs_f64(),
+        if outcome.beyond_help {
+            ", beyond help"
+        } else {
+            ""
+        },
+    ));
     if let Some(violation) = &outcome.violation {
         say(&violation.to_string());
     }
-    Ok(outcome.violation.is_none())
+    outcome.violation.is_none()
 }
 
 fn summary(hunted: &Hunted, time: Duration) -> String {
@@ -105,24 +123,40 @@ fn summary(hunted: &Hunted, time: Duration) -> String {
     )
 }
 
-/// Which fault met which verdict, and how often.
+/// How often each kind of fault came in the midst of each step, and which never did.
 fn table(hunted: &Hunted) -> String {
-    let codes: BTreeSet<_> = hunted.met.keys().map(|(code, _)| code.as_str()).collect();
-    let kinds: BTreeSet<_> = hunted.met.keys().map(|(_, kind)| *kind).collect();
-    let mut text = String::from("faults, by what was being dealt with when they came:\n");
-    for code in codes {
-        let _ = write!(text, "  {code:<20}");
-        for kind in &kinds {
-            let times = hunted
-                .met
-                .get(&(code.to_owned(), *kind))
-                .copied()
-                .unwrap_or(0);
-            if times > 0 {
-                let _ = write!(text, " {kind} {times},");
+    let times = |at: Option<Moment>, kind: Kind| hunted.met.get(&(at, kind)).copied().unwrap_or(0);
+    let mut text = String::from("faults, by the step in whose midst they came:\n");
+    for (number, kind) in Kind::ALL.iter().enumerate() {
+        let _ = writeln!(text, "  {} {kind}", letter(number));
+    }
+    let _ = write!(text, "  {:<20}", "");
+    for number in 0..Kind::ALL.len() {
+        let _ = write!(text, "{:>7}", letter(number));
+    }
+    let rows = [None]
+        .into_iter()
+        .chain(Moment::ALL.iter().copied().map(Some));
+    let mut empty = Vec::new();
+    for row in rows {
+        let name = row.map_or("(none)", Moment::word);
+        let _ = write!(text, "\n  {name:<20}");
+        for kind in Kind::ALL {
+            let times = times(row, *kind);
+            let _ = write!(text, "{times:>7}");
+            if times == 0 {
+                empty.push(format!("{name} {kind}"));
             }
         }
-        text.push('\n');
+    }
+    let cells = (Moment::ALL.len() + 1) * Kind::ALL.len();
+    let _ = write!(text, "\n{} of {cells} cells are empty", empty.len());
+    if !empty.is_empty() {
+        let _ = write!(text, ": {}", empty.join(", "));
     }
     text
+}
+
+fn letter(number: usize) -> char {
+    u8::try_from(number).map_or('?', |number| char::from(b'a' + number))
 }

@@ -41,6 +41,16 @@ impl Rng {
         self.below(times) == 0
     }
 
+    /// The number of one of so many members.
+    pub fn id(&mut self, members: u32) -> u32 {
+        u32::try_from(self.below(u64::from(members))).unwrap_or(0)
+    }
+
+    /// A time of this many whole milliseconds.
+    pub const fn millis(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_millis(from + self.below(to.saturating_sub(from) + 1))
+    }
+
     /// A time of this many microseconds.
     pub const fn micros(&mut self, from: u64, to: u64) -> Duration {
         Duration::from_micros(from + self.below(to.saturating_sub(from) + 1))

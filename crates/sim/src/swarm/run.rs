@@ -10,6 +10,8 @@ use super::client::{self, Finds};
 use super::executor::{Executor, Owner};
 use super::fault::{self, Fault};
 use super::judge::{self, Record};
+use super::kind::Kind;
+use super::moment::{Aimed, Moment};
 use super::network::{Network, Node, Wire};
 use super::pod;
 use super::rng::Rng;
@@ -32,6 +34,8 @@ pub struct Plan {
     pub faults_until: Duration,
     /// What goes wrong, and when.
     pub faults: Vec<(Duration, Fault)>,
+    /// What goes wrong at a step.
+    pub aimed: Vec<Aimed>,
     /// The seeded bug.
     pub mutation: Option<Mutation>,
 }
@@ -47,8 +51,8 @@ pub struct Outcome {
     pub acked: usize,
     /// Changes of the primary.
     pub handovers: u64,
-    /// How often each fault met each verdict.
-    pub met: BTreeMap<(String, &'static str), u64>,
+    /// How often each kind of fault came in the midst of each step.
+    pub met: BTreeMap<(Option<Moment>, Kind), u64>,
     /// Only a person could have helped.
     pub beyond_help: bool,
     /// Polls and motions.
@@ -123,7 +127,10 @@ struct Course {
     scene: Scene,
     nature: Owner,
     faults: Vec<(Duration, Fault)>,
-    due: BTreeMap<Motion, Duration>,
+    /// What may happen in the fleet, and when it will.
+    listed: Vec<(Possible, Duration)>,
+    /// The fleet's version that was listed.
+    version: Option<u64>,
     steps: u64,
     spun: u64,
 }
@@ -156,6 +163,8 @@ impl Course {
             transcript: Vec::new(),
             slow_appliers: BTreeMap::new(),
             orders: 0,
+            moment: None,
+            aimed: plan.aimed.clone(),
             calm: false,
             mutation: plan.mutation,
         };
@@ -176,7 +185,8 @@ impl Course {
             scene,
             nature: Owner(0),
             faults,
-            due: BTreeMap::new(),
+            listed: Vec::new(),
+            version: None,
             steps: 0,
             spun: 0,
         }
@@ -214,34 +224,47 @@ impl Course {
             match motions.get(at) {
                 Some(motion) => {
                     let now = self.scene.executor.now();
-                    self.due.remove(motion);
+                    self.listed.retain(|(listed, _)| listed.motion != *motion);
                     self.scene.fleet.perform(*motion, now);
                 }
                 None => self.scene.executor.poll(at - motions.len()),
             }
-            self.scene.supervise();
-            judge::look(&self.scene);
+            if self.version != Some(self.scene.fleet.version()) {
+                self.scene.supervise();
+                judge::look(&self.scene);
+            }
         }
     }
 
-    /// Motions that are due now. Each new one is given a moment when it will be.
+    /// Motions that are due now.
     fn motions(&mut self) -> Vec<Motion> {
         let now = self.scene.executor.now();
+        if self.version != Some(self.scene.fleet.version()) {
+            self.list_anew(now);
+        }
+        let whole = self.scene.with(|stage| stage.network.is_whole());
+        let due = self.listed.iter().filter(|(_, at)| *at <= now);
+        due.filter(|(possible, _)| whole || self.passes(possible))
+            .map(|(possible, _)| possible.motion)
+            .collect()
+    }
+
+    /// What may happen, after the fleet has changed. Each new motion is given a moment when it will be.
+    fn list_anew(&mut self, now: Duration) {
+        self.version = Some(self.scene.fleet.version());
         let listed = self.scene.fleet.look(Fleet::motions);
-        self.due
-            .retain(|motion, _| listed.iter().any(|possible| possible.motion == *motion));
-        let mut motions = Vec::new();
-        for possible in &listed {
-            let known = self.due.get(&possible.motion).copied();
+        let before: BTreeMap<_, _> = self
+            .listed
+            .iter()
+            .map(|(possible, at)| (possible.motion, *at))
+            .collect();
+        let timed = listed.into_iter().map(|possible| {
+            let known = before.get(&possible.motion).copied();
             let at = known.unwrap_or_else(|| now.max(possible.at) + self.delay(possible.motion));
             // A motion's own time may have moved on since.
-            let at = at.max(possible.at);
-            self.due.insert(possible.motion, at);
-            if at <= now && self.passes(possible) {
-                motions.push(possible.motion);
-            }
-        }
-        motions
+            (possible, at.max(possible.at))
+        });
+        self.listed = timed.collect();
     }
 
     fn delay(&self, motion: Motion) -> Duration {
@@ -286,7 +309,8 @@ impl Course {
     /// Lets time pass to the next thing that happens; false at the end.
     fn pass_time(&mut self, end: Duration) -> bool {
         let now = self.scene.executor.now();
-        let motion = self.due.values().copied().filter(|at| *at > now).min();
+        let later = self.listed.iter().map(|(_, at)| *at);
+        let motion = later.filter(|at| *at > now).min();
         let timer = self.scene.executor.next_timer();
         let fault = self.faults.last().map(|(at, _)| *at);
         let next = [motion, timer, fault]
@@ -391,6 +415,7 @@ impl Course {
 
 fn settings(mutation: Option<Mutation>) -> Settings {
     Settings {
+        sync_relay_log: mutation != Some(Mutation::RelayLogUnsynced),
         relay_log_recovery: mutation == Some(Mutation::RelayLogRecovery),
         semi_sync_timeout_ms: (mutation == Some(Mutation::FiniteTimeout)).then_some(1_000),
         ..Settings::default()

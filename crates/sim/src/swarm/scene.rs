@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 use super::executor::{Executor, Owner};
 use super::judge::Record;
 use super::machine::Machine;
+use super::moment::{Aimed, Moment};
 use super::network::{Network, Node, Wire};
 use crate::mutation::Mutation;
 use crate::mysqld::{Exit, ProcessState, ServerId, SharedFleet};
@@ -95,6 +96,10 @@ pub struct Stage {
     pub slow_appliers: BTreeMap<u32, Duration>,
     /// Orders that were sent.
     pub orders: u64,
+    /// The step of a procedure that began last, and when.
+    pub moment: Option<(Moment, Duration)>,
+    /// Faults that wait for a step.
+    pub aimed: Vec<Aimed>,
     /// Clients stop.
     pub calm: bool,
     /// The seeded bug.

@@ -6,6 +6,7 @@
 //! members 3
 //! at 2.350 kill mysqld 0
 //! at 2.400 cut 0 -> 1 all for 3.000
+//! on failover/promote + 0.002 kill agent 1
 //! until 9.000
 //! ```
 
@@ -13,6 +14,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::moment::{Aimed, Moment};
 use super::network::{Node, Wire};
 use super::run::Plan;
 use super::scene::ApiMode;
@@ -32,6 +34,9 @@ pub fn write(plan: &Plan, about: &str) -> String {
     let mut text = format!("# {about}\nseed {}\nmembers {}\n", plan.seed, plan.members);
     for (at, fault) in &plan.faults {
         let _ = writeln!(text, "at {} {}", seconds(*at), words(*fault));
+    }
+    for Aimed { at, after, fault } in &plan.aimed {
+        let _ = writeln!(text, "on {at} + {} {}", seconds(*after), words(*fault));
     }
     let _ = writeln!(text, "until {}", seconds(plan.faults_until));
     text
@@ -73,33 +78,6 @@ pub fn words(fault: Fault) -> String {
     }
 }
 
-/// The kind of a fault, for counting.
-pub const fn kind(fault: Fault) -> &'static str {
-    match fault {
-        Fault::KillMysqld(_) => "kill mysqld",
-        Fault::KillAgent(_) => "kill agent",
-        Fault::KillPod(_) => "kill pod",
-        Fault::PowerCut(_) => "power cut",
-        Fault::LoseVolume(_) => "lose volume",
-        Fault::FreezeMysqld(..) => "freeze mysqld",
-        Fault::FreezeAgent(..) => "freeze agent",
-        Fault::FreezeController(..) => "freeze controller",
-        Fault::KillController => "kill controller",
-        Fault::Overlap(_) => "two controllers",
-        Fault::Cut(..) => "cut",
-        Fault::Isolate(..) => "isolate",
-        Fault::LoseCalls(..) => "lose calls",
-        Fault::SlowCalls(..) => "slow calls",
-        Fault::Api(..) => "api fails",
-        Fault::SlowApplier(..) => "slow applier",
-        Fault::HungDisk(..) => "hang disk",
-        Fault::FullDisk(..) => "fill disk",
-        Fault::Lead(_) => "ask to lead",
-        Fault::Evict(_) => "evict",
-        Fault::Want(_) => "want members",
-    }
-}
-
 /// A story as a plan.
 pub fn read(text: &str) -> Result<Plan, StoryError> {
     let mut plan = Plan {
@@ -107,6 +85,7 @@ pub fn read(text: &str) -> Result<Plan, StoryError> {
         members: 3,
         faults_until: Duration::from_secs(10),
         faults: Vec::new(),
+        aimed: Vec::new(),
         mutation: None,
     };
     for (number, line) in text.lines().enumerate() {
@@ -119,6 +98,9 @@ pub fn read(text: &str) -> Result<Plan, StoryError> {
             ["at", time, rest @ ..] => time_of(time)
                 .zip(fault_of(rest))
                 .map(|event| plan.faults.push(event)),
+            ["on", moment, "+", time, rest @ ..] => {
+                aimed_of(moment, time, rest).map(|aimed| plan.aimed.push(aimed))
+            }
             _ => None,
         };
         understood.ok_or_else(|| StoryError {
@@ -127,6 +109,14 @@ pub fn read(text: &str) -> Result<Plan, StoryError> {
         })?;
     }
     Ok(plan)
+}
+
+fn aimed_of(moment: &str, time: &str, rest: &[&str]) -> Option<Aimed> {
+    Some(Aimed {
+        at: Moment::named(moment)?,
+        after: time_of(time)?,
+        fault: fault_of(rest)?,
+    })
 }
 
 fn time_of(text: &str) -> Option<Duration> {
@@ -187,7 +177,7 @@ fn wire_of(text: &str) -> Option<Wire> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hunt::draw;
+    use super::super::draw::draw;
     use super::*;
 
     #[test]

@@ -16,6 +16,7 @@ use crate::e2e;
 use crate::mysql_root::MysqlRoot;
 use crate::needs;
 use crate::say::{Watch, say};
+use crate::sim;
 
 pub(crate) use check::check;
 
@@ -35,6 +36,9 @@ const MYSQLD_VARIABLE: &str = "MOCO_TEST_MYSQLD";
 
 /// Integration tests whose name begins so need [`MYSQLD_VARIABLE`].
 const REAL_PREFIX: &str = "real_";
+
+/// Runs against the fake of mysqld always, and against the real one, too, when that is named.
+const BOTH: &str = "conformance";
 
 /// Longest that the tour may take, its build included.
 const TOUR: Duration = Duration::from_secs(3600);
@@ -62,6 +66,13 @@ const RINGS: &[Ring] = &[
         shows: "unit and property tests of all crates",
         from: Extent::Fast,
         run: |_| unit(),
+        hindrance: || None,
+    },
+    Ring {
+        name: "sim",
+        shows: "MOCO among fakes: every state of small worlds, and runs drawn at random",
+        from: Extent::Fast,
+        run: |_| Ok(sim::ring()),
         hindrance: || None,
     },
     Ring {
@@ -142,7 +153,8 @@ fn unit() -> Result<Counts> {
 /// The tests of the real thing, two at a time: each starts servers.
 fn mysqld() -> Result<Counts> {
     let root = MysqlRoot::ensure("cargo xtask test")?;
-    let tests = tests_where(&cargo::packages()?, |name| name.starts_with(REAL_PREFIX));
+    let real = |name: &str| name.starts_with(REAL_PREFIX) || name == BOTH;
+    let tests = tests_where(&cargo::packages()?, real);
     if tests.is_empty() {
         say("SKIPPED: no crate has tests of the real thing yet");
         return Ok(Counts::SKIPPED);
@@ -181,7 +193,7 @@ mod tests {
             .filter(|ring| ring.from <= Extent::Fast)
             .map(|ring| ring.name)
             .collect();
-        assert_eq!(fast, ["check", "unit"]);
+        assert_eq!(fast, ["check", "unit", "sim"]);
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(super) fn carry_out(
             source,
             acknowledge,
         } => {
+            if mutation == Some(Mutation::RepointWithWaiters) {
+                answer_all(state, id)?;
+            }
             follow(state, id, source, acknowledge, mutation);
             Ok(())
         }
@@ -193,6 +196,9 @@ fn follow(state: &mut State, id: u8, source: u8, acknowledge: bool, mutation: Op
     let (Some(server), Some(guard)) = (&mut member.server, &mut member.guard) else {
         return;
     };
+    if mutation == Some(Mutation::RepointWithWaiters) {
+        server.open = false;
+    }
     if guard.opened.is_some() && (server.open || server.waiting != 0) {
         return;
     }
@@ -267,14 +273,19 @@ fn promote(state: &mut State, id: u8, acks: u8, must_hold: Writes, mutation: Opt
 }
 
 fn retire(state: &mut State, id: u8, mutation: Option<Mutation>) -> Result<(), Violation> {
-    if mutation == Some(Mutation::TermWithWaiters)
-        && let Some(server) = state.member(id).server
-    {
-        for write in numbers(server.waiting) {
-            server::answer(state, id, write)?;
-        }
+    if mutation == Some(Mutation::TermWithWaiters) {
+        answer_all(state, id)?;
     }
     server::kill(state, id);
+    Ok(())
+}
+
+/// Commits that wait are answered OK as they are.
+fn answer_all(state: &mut State, id: u8) -> Result<(), Violation> {
+    let waiting = state.member(id).server.map_or(0, |server| server.waiting);
+    for write in numbers(waiting) {
+        server::answer(state, id, write)?;
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::property::{Property, Violation};
 
 pub(super) fn gather(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     controller: u8,
     lens: &mut Lens,
 ) -> Result<(), Violation> {
@@ -39,7 +39,7 @@ pub(super) fn gather(
 
 pub(super) fn decide(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     controller: u8,
     seen: Seen,
     lens: &mut Lens,
@@ -52,11 +52,11 @@ pub(super) fn decide(
         ));
     }
     let own = &mut state.controllers[usize::from(controller)];
-    let stale = own.behind && rules.mutation != Some(Mutation::OverwriteRegister);
+    let outdated = own.behind && rules.mutation != Some(Mutation::OverwriteRegister);
     own.behind = false;
     own.gathered = None;
     own.plan.clone_from(&decided.steps);
-    if stale && matches!(own.plan.first(), Some(Step::Record(_))) {
+    if outdated && matches!(own.plan.first(), Some(Step::Record(_))) {
         own.plan.clear();
     }
     Ok(())
@@ -64,7 +64,7 @@ pub(super) fn decide(
 
 pub(super) fn act(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     controller: u8,
     step: u8,
     how_far: HowFar,
@@ -94,7 +94,7 @@ pub(super) fn act(
 /// The register is written. Whoever read it before cannot write it any more.
 fn record(
     state: &mut State,
-    rules: &Rules,
+    rules: Rules,
     controller: u8,
     register: Register,
 ) -> Result<(), Violation> {

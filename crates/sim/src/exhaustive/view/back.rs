@@ -58,7 +58,7 @@ fn compact_register(seen: &Seen, register: &RealRegister) -> Register {
         primary: small(register.primary),
         membership: small_membership(&register.membership),
         initialised: register.initialised,
-        must_hold: writes(&seen.gtids, &register.basis.must_hold),
+        must_hold: writes(seen.gtids, &register.basis.must_hold),
         counted,
         switchover: register.switchover.as_ref().map(|intent| small(intent.to)),
     }
@@ -71,7 +71,7 @@ fn compact_order(seen: &Seen, order: &RealOrder) -> Order {
             history,
         } => Command::Start {
             initialise: *on_empty_volume == OnEmptyVolume::Initialise,
-            history: history.as_ref().map(|history| writes(&seen.gtids, history)),
+            history: history.as_ref().map(|history| writes(seen.gtids, history)),
         },
         RealCommand::Clone { donor } => Command::Clone {
             donor: small(donor.member),
@@ -86,7 +86,7 @@ fn compact_order(seen: &Seen, order: &RealOrder) -> Order {
         RealCommand::Fence => Command::Fence,
         RealCommand::Promote { acks, must_hold } => Command::Promote {
             acks: small_acks(*acks),
-            must_hold: writes(&seen.gtids, must_hold),
+            must_hold: writes(seen.gtids, must_hold),
         },
         RealCommand::Retire => Command::Retire,
         RealCommand::Discard { .. } => Command::Discard,

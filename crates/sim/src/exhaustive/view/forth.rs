@@ -35,7 +35,7 @@ fn ids(set: Ids) -> BTreeSet<MemberId> {
 }
 
 /// The GTID set of some writes.
-fn gtid_set(gtids: &[Gtid; WRITES], writes: Writes) -> GtidSet {
+fn gtid_set(gtids: [Gtid; WRITES], writes: Writes) -> GtidSet {
     let each = numbers(writes).filter_map(|write| {
         let gtid = gtids.get(usize::from(write))?;
         format!("{}:{}", uuid(gtid.uuid), gtid.number).parse().ok()
@@ -44,7 +44,7 @@ fn gtid_set(gtids: &[Gtid; WRITES], writes: Writes) -> GtidSet {
 }
 
 /// The writes of a GTID set.
-pub(super) fn writes(gtids: &[Gtid; WRITES], set: &GtidSet) -> Writes {
+pub(super) fn writes(gtids: [Gtid; WRITES], set: &GtidSet) -> Writes {
     let made = (0..4).filter(|write| gtids[usize::from(*write)].number > 0);
     made.filter(|write| set.contains(&gtid_set(gtids, bit(*write))))
         .map(bit)
@@ -180,7 +180,7 @@ fn real_server(seen: &Seen, server: &ServerSeen) -> ServerReport {
             ThreadState::Off
         },
         last_error: failed.then(|| "1236: the source cannot send what is missing".to_owned()),
-        received: gtid_set(&seen.gtids, server.received),
+        received: gtid_set(seen.gtids, server.received),
         lag_ms: 0,
         silent_ms: if server.unheard { 5_000 } else { 0 },
     });
@@ -191,8 +191,8 @@ fn real_server(seen: &Seen, server: &ServerSeen) -> ServerReport {
             minor: 7,
             patch: 4,
         },
-        executed: gtid_set(&seen.gtids, server.executed),
-        purged: gtid_set(&seen.gtids, server.purged),
+        executed: gtid_set(seen.gtids, server.executed),
+        purged: gtid_set(seen.gtids, server.purged),
         writable: server.open,
         offline: server.offline,
         replication,
@@ -240,7 +240,7 @@ fn real_register(seen: &Seen, register: &Register) -> RealRegister {
             kind: BasisKind::Bootstrap,
             decided_at: 0,
             because: String::new(),
-            must_hold: gtid_set(&seen.gtids, register.must_hold),
+            must_hold: gtid_set(seen.gtids, register.must_hold),
         },
         counted,
         switchover: register.switchover.map(|to| Switchover {
