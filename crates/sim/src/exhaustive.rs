@@ -16,6 +16,7 @@
     reason = "a table of fixed size, indexed by members and writes that are counted from 0; a wrong index is a defect of the search and must stop it"
 )]
 
+pub mod budget;
 pub mod digest;
 pub mod lens;
 pub mod member;

@@ -20,6 +20,7 @@ pub mod judge;
 pub mod kind;
 pub mod machine;
 pub mod moment;
+pub mod motions;
 pub mod network;
 pub mod pod;
 pub mod report;

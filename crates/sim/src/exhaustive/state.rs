@@ -5,6 +5,8 @@
 
 use moco_model::Role;
 
+pub use super::budget::Budget;
+
 /// Members at most.
 pub const MEMBERS: usize = 5;
 /// Writes at most, the history from before included.
@@ -308,27 +310,6 @@ pub enum Cut {
     Controllers(u8),
     /// Two members from each other.
     Pair(u8, u8),
-}
-
-/// What may still go wrong, and what clients and people may still do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Budget {
-    /// Members whose mysqld may be killed once.
-    pub crashes: Ids,
-    /// Kills altogether.
-    pub kills: u8,
-    /// Members whose volume may be lost.
-    pub volumes: Ids,
-    /// Volumes altogether.
-    pub losses: u8,
-    /// Cuts of links.
-    pub cuts: u8,
-    /// Writes of clients.
-    pub writes: u8,
-    /// Switchovers asked for.
-    pub switchovers: u8,
-    /// Looks in which the primary seems stuck, or a deadline has passed.
-    pub doubts: u8,
 }
 
 /// The world.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answer::{Answer, Failure};
 use super::content::Change;
 use super::process::Phase;
-use super::statement::{LockKind, Statement, parse};
+use super::statement::{LockKind, Statement, remembered};
 use super::{Fleet, Pace, ServerId, SessionId};
 
 /// A connection of a client.
@@ -129,7 +129,7 @@ impl Fleet {
             password: password.to_owned(),
         };
         if listens {
-            self.queue(id, statement, give_up, now);
+            self.queue(id, Arc::new(statement), give_up, now);
         }
         id
     }
@@ -143,7 +143,7 @@ impl Fleet {
         give_up: Option<Duration>,
         now: Duration,
     ) {
-        match parse(sql) {
+        match remembered(sql) {
             Some(statement) => self.queue(session, statement, give_up, now),
             None => self.refuse_unknown(session, sql, now),
         }
@@ -158,7 +158,7 @@ impl Fleet {
     fn queue(
         &mut self,
         id: SessionId,
-        statement: Statement,
+        statement: Arc<Statement>,
         give_up: Option<Duration>,
         now: Duration,
     ) {
@@ -167,7 +167,7 @@ impl Fleet {
         };
         session.answer = None;
         session.work = Some(Work {
-            statement: Arc::new(statement),
+            statement,
             since: now,
             give_up,
             stage: Stage::Queued,

@@ -3,6 +3,9 @@
 //! What the crate `mysql` sends is understood, and what the clients of tests and worlds send. There
 //! is no grammar of SQL here: each form is read as it is written there, and anything else is unknown.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::channel::Threads;
@@ -91,6 +94,32 @@ pub(super) enum Write {
 pub(super) enum LockKind {
     Read,
     Write,
+}
+
+/// Statements that are remembered at most by a thread.
+const REMEMBERED: usize = 512;
+
+thread_local! {
+    static KNOWN: RefCell<HashMap<String, Arc<Statement>>> = RefCell::default();
+}
+
+/// Reads a statement; none for one that is not known. Agents look at their servers with the same few
+/// questions all the time, and what one means depends on nothing but its text.
+pub(super) fn remembered(sql: &str) -> Option<Arc<Statement>> {
+    if !sql.starts_with("SELECT ") && !sql.starts_with("SET SESSION ") {
+        return parse(sql).map(Arc::new);
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(statement) = known.get(sql) {
+            return Some(Arc::clone(statement));
+        }
+        let statement = Arc::new(parse(sql)?);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(sql.to_owned(), Arc::clone(&statement));
+        Some(statement)
+    })
 }
 
 /// Reads a statement; none for one that is not known.

@@ -8,8 +8,8 @@ use moco_agent::host::{As, Exit, MysqldSignal, Place, Process, Tail, Unheard};
 use moco_agent::{Host, SqlError};
 use moco_model::report::{Evidence, Fault, FaultCode};
 use moco_model::{Account, GtidSet, Guard, MemberId, Millis, Passwords, ServerVersion};
+use moco_mysql::ErrorClass;
 use moco_mysql::clone::Donor;
-use moco_mysql::{Error, ErrorClass, Session as _};
 use moco_wire::{Beat, BeatAnswer, Notice};
 use tokio::sync::watch;
 
@@ -22,6 +22,8 @@ use super::scene::{CallError, Scene, passwords};
 use crate::mutation::Mutation;
 use crate::mysqld::{FakeCut, FakeSession, FakeTail, FleetError, ServerId, Signal};
 use crate::property::Property;
+
+mod copy;
 
 /// How long an agent waits for a controller.
 const NOTIFY: Duration = Duration::from_secs(2);
@@ -334,33 +336,7 @@ impl Host for SimHost {
     }
 
     async fn copy_from(&self, donor: Donor) -> Result<(), SqlError> {
-        let mut server = self
-            .login(As::Administrator, Duration::from_secs(10))
-            .await?;
-        self.scene
-            .tell(format!("{} clones {}", self.id, donor.host));
-        let failed = |error: Error| SqlError::of("the clone failed", error);
-        let list = format!(
-            "SET GLOBAL clone_valid_donor_list = '{}:{}', clone_ssl_ca = 'ca', \
-             clone_ssl_cert = 'cert', clone_ssl_key = 'key'",
-            donor.host, donor.port
-        );
-        server
-            .run("prepare the clone", list)
-            .await
-            .map_err(failed)?;
-        let sql = format!(
-            "CLONE INSTANCE FROM '{}'@'{}':{} IDENTIFIED BY '{}' REQUIRE SSL",
-            donor.user,
-            donor.host,
-            donor.port,
-            donor.password.reveal()
-        );
-        match server.run_unbounded("clone the donor", &sql).await {
-            // It cannot restart itself, and ends.
-            Err(error) if error.code() == Some(3707) => Ok(()),
-            other => other.map_err(failed),
-        }
+        copy::from(self, &donor).await
     }
 
     async fn notify(&self, notice: Notice) -> bool {

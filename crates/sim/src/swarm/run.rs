@@ -12,12 +12,13 @@ use super::fault::{self, Fault};
 use super::judge::{self, Record};
 use super::kind::Kind;
 use super::moment::{Aimed, Moment};
-use super::network::{Network, Node, Wire};
+use super::motions::Motions;
+use super::network::Network;
 use super::pod;
 use super::rng::Rng;
 use super::scene::{Api, Scene, Stage};
 use crate::mutation::Mutation;
-use crate::mysqld::{Address, Fleet, Motion, Pace, Possible, ServerId, Settings, SharedFleet, Way};
+use crate::mysqld::{Address, Fleet, Pace, ServerId, Settings, SharedFleet};
 use crate::property::{Property, Violation};
 
 /// Members at most.
@@ -127,10 +128,7 @@ struct Course {
     scene: Scene,
     nature: Owner,
     faults: Vec<(Duration, Fault)>,
-    /// What may happen in the fleet, and when it will.
-    listed: Vec<(Possible, Duration)>,
-    /// The fleet's version that was listed.
-    version: Option<u64>,
+    motions: Motions,
     steps: u64,
     spun: u64,
 }
@@ -185,8 +183,7 @@ impl Course {
             scene,
             nature: Owner(0),
             faults,
-            listed: Vec::new(),
-            version: None,
+            motions: Motions::default(),
             steps: 0,
             spun: 0,
         }
@@ -198,7 +195,7 @@ impl Course {
             if self.scene.with(|stage| stage.record.violation.is_some()) {
                 return false;
             }
-            let motions = self.motions();
+            let motions = self.motions.due(&self.scene);
             let ready = self.scene.executor.ready();
             if motions.is_empty() && ready == 0 {
                 if done(&self.scene) {
@@ -222,95 +219,20 @@ impl Course {
                 .executor
                 .with_rng(|rng| rng.place(motions.len() + ready));
             match motions.get(at) {
-                Some(motion) => {
-                    let now = self.scene.executor.now();
-                    self.listed.retain(|(listed, _)| listed.motion != *motion);
-                    self.scene.fleet.perform(*motion, now);
-                }
+                Some(motion) => self.motions.perform(&self.scene, *motion),
                 None => self.scene.executor.poll(at - motions.len()),
             }
-            if self.version != Some(self.scene.fleet.version()) {
+            if self.motions.are_outdated(&self.scene) {
                 self.scene.supervise();
                 judge::look(&self.scene);
             }
         }
     }
 
-    /// Motions that are due now.
-    fn motions(&mut self) -> Vec<Motion> {
-        let now = self.scene.executor.now();
-        if self.version != Some(self.scene.fleet.version()) {
-            self.list_anew(now);
-        }
-        let whole = self.scene.with(|stage| stage.network.is_whole());
-        let due = self.listed.iter().filter(|(_, at)| *at <= now);
-        due.filter(|(possible, _)| whole || self.passes(possible))
-            .map(|(possible, _)| possible.motion)
-            .collect()
-    }
-
-    /// What may happen, after the fleet has changed. Each new motion is given a moment when it will be.
-    fn list_anew(&mut self, now: Duration) {
-        self.version = Some(self.scene.fleet.version());
-        let listed = self.scene.fleet.look(Fleet::motions);
-        let before: BTreeMap<_, _> = self
-            .listed
-            .iter()
-            .map(|(possible, at)| (possible.motion, *at))
-            .collect();
-        let timed = listed.into_iter().map(|possible| {
-            let known = before.get(&possible.motion).copied();
-            let at = known.unwrap_or_else(|| now.max(possible.at) + self.delay(possible.motion));
-            // A motion's own time may have moved on since.
-            (possible, at.max(possible.at))
-        });
-        self.listed = timed.collect();
-    }
-
-    fn delay(&self, motion: Motion) -> Duration {
-        let now = self.scene.executor.now();
-        if let Motion::Apply(ServerId(id)) = motion {
-            let until = self
-                .scene
-                .with(|stage| stage.slow_appliers.get(&id).copied());
-            if until.is_some_and(|until| until > now) {
-                return self
-                    .scene
-                    .executor
-                    .with_rng(|rng| rng.micros(50_000, 1_500_000));
-            }
-        }
-        let at_their_time = matches!(
-            motion,
-            Motion::GiveUp(_) | Motion::Wake(_) | Motion::SemiSyncTimeout(_)
-        );
-        if at_their_time {
-            return Duration::ZERO;
-        }
-        self.scene.executor.with_rng(|rng| match rng.below(60) {
-            0 => rng.micros(2_000, 150_000),
-            _ => rng.micros(20, 1_500),
-        })
-    }
-
-    fn passes(&self, possible: &Possible) -> bool {
-        let way = |from: ServerId, to: ServerId| {
-            let (from, to) = (Node::Member(from.0), Node::Member(to.0));
-            self.scene
-                .with(|stage| stage.network.passes(from, to, Wire::Sql))
-        };
-        match possible.way {
-            Way::Local => true,
-            Way::OneWay { from, to } => way(from, to),
-            Way::Both(one, other) => way(one, other) && way(other, one),
-        }
-    }
-
     /// Lets time pass to the next thing that happens; false at the end.
     fn pass_time(&mut self, end: Duration) -> bool {
         let now = self.scene.executor.now();
-        let later = self.listed.iter().map(|(_, at)| *at);
-        let motion = later.filter(|at| *at > now).min();
+        let motion = self.motions.next_after(now);
         let timer = self.scene.executor.next_timer();
         let fault = self.faults.last().map(|(at, _)| *at);
         let next = [motion, timer, fault]
