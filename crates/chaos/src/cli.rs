@@ -34,6 +34,10 @@ pub(crate) struct Load {
     /// The program moco-local [default: beside this program].
     #[arg(long, env = "MOCO_LOCAL_PROGRAM")]
     pub(crate) program: Option<PathBuf>,
+    /// Members run in the network namespaces NAME-0, NAME-1 and so on, and everything else in NAME:
+    /// then wires can be cut, too.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hosts: Option<String>,
     #[command(flatten)]
     pub(crate) writing: Writing,
 }
@@ -95,6 +99,10 @@ pub(crate) struct Run {
     /// Minutes after which no further event is begun [default: one for each event, and 5].
     #[arg(long)]
     pub(crate) minutes: Option<u64>,
+    /// Members run in the network namespaces NAME-0, NAME-1 and so on, and everything else in NAME:
+    /// then wires are cut, too.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hosts: Option<String>,
     /// Seconds in which the cluster must become healthy again.
     #[arg(long, default_value_t = 180)]
     pub(crate) patience: u64,

@@ -63,7 +63,7 @@ fn tell(value: &impl Serialize) -> anyhow::Result<()> {
 }
 
 async fn load(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let cluster = Cluster::new(&arguments.home, arguments.program)?;
+    let cluster = Cluster::new(&arguments.home, arguments.program, arguments.hosts)?;
     let mut words = words();
     let mut load = Load::start(cluster.home.clone(), arguments.writing).await?;
     let mut broken = JoinSet::new();

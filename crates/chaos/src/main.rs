@@ -32,6 +32,8 @@ mod report;
 mod rival;
 mod seed;
 mod verify;
+mod volume;
+mod wires;
 mod writer;
 
 use std::process::ExitCode;

@@ -1,6 +1,7 @@
 //! The nemesis: breaks things while a load runs, and tells how long nobody could write.
 
 mod act;
+mod apart;
 mod plan;
 mod summary;
 
@@ -52,7 +53,11 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<Chaos> {
         .iter()
         .map(|name| Kind::named(name).with_context(|| format!("there is no kind {name}")))
         .collect::<Result<_, _>>()?;
-    let cluster = Cluster::new(&arguments.home, arguments.program)?;
+    let cluster = Cluster::new(&arguments.home, arguments.program, arguments.hosts)?;
+    let able = |kind: Kind| {
+        let wanted = only.is_empty() || only.contains(&kind);
+        wanted && (cluster.wires.is_some() || !kind.cuts_wires())
+    };
     let patience = Duration::from_secs(arguments.patience);
     let minutes = arguments
         .minutes
@@ -61,7 +66,7 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<Chaos> {
     let began = Instant::now();
     let mut done = 0;
     let mut broken = None;
-    for event in plan(arguments.seed, arguments.events, &only) {
+    for event in plan(arguments.seed, arguments.events, able) {
         if began.elapsed() > Duration::from_secs(minutes * 60) {
             broken = Some(format!("only {done} events were done in {minutes} minutes"));
             break;

@@ -2,11 +2,13 @@
 //! from there. A process that only has the same id, or a similar name, is never touched.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use moco_model::MemberId;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use crate::home::Home;
 
@@ -18,6 +20,9 @@ pub(crate) struct Process {
     /// Clock ticks after boot: `proc_pid_stat(5)`, field 22.
     pub(crate) started: u64,
 }
+
+/// How long the kernel may take to end a process that was killed.
+const END: Duration = Duration::from_secs(20);
 
 /// The processes of one member that run now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +83,16 @@ impl Process {
     /// Whether it still runs.
     pub(crate) fn runs(&self) -> bool {
         stat(self.pid).is_some_and(|stat| stat.state != "Z" && stat.started == self.started)
+    }
+
+    /// Waits until it has ended, after SIGKILL.
+    pub(crate) async fn ended(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while self.runs() {
+            ensure!(began.elapsed() < END, "process {} does not end", self.pid);
+            sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
     /// Sends a signal; one that has ended meanwhile is no error.

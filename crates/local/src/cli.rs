@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,6 +55,14 @@ pub(crate) struct Up {
     /// The program moco [default: beside this program].
     #[arg(long, env = "MOCO_PROGRAM")]
     pub(crate) moco: Option<PathBuf>,
+    /// The network of the cluster's addresses, A.B.C.0; settled at the first start [default: a free
+    /// one of 127.77.N.0].
+    #[arg(long, env = "MOCO_LOCAL_NETWORK")]
+    pub(crate) network: Option<Ipv4Addr>,
+    /// A program that starts members, for instance in network namespaces of their own: it is given
+    /// the member's number and a command line, and has to become that process.
+    #[arg(long, env = "MOCO_LOCAL_LAUNCHER")]
+    pub(crate) launcher: Option<PathBuf>,
     /// Seconds to wait until the cluster is healthy.
     #[arg(long, default_value_t = 300)]
     pub(crate) timeout: u64,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, bail};
 use moco_api::{MySQLCluster, TrustedCluster};
@@ -103,12 +104,16 @@ fn config_map(found: &[&Value], name: &str) -> anyhow::Result<BTreeMap<String, S
 pub(crate) struct Settings {
     /// Drawn once; volumes carry it.
     pub(crate) uid: ClusterUid,
-    /// The third byte of the cluster's loopback addresses, 127.77.N.x.
-    pub(crate) network: u8,
+    /// The network of the cluster's addresses: the first three bytes of each.
+    pub(crate) network: Ipv4Addr,
     /// The program mysqld.
     pub(crate) mysqld: PathBuf,
     /// The program moco.
     pub(crate) moco: PathBuf,
+    /// What starts members, if they are not simply started: it is given the member's number and the
+    /// command line, and becomes the member.
+    #[serde(default)]
+    pub(crate) launcher: Option<PathBuf>,
 }
 
 /// Members begin at this address of the cluster's network.
@@ -121,7 +126,8 @@ impl Settings {
     }
 
     fn host(&self, last: u8) -> Ipv4Addr {
-        Ipv4Addr::new(127, 77, self.network, last)
+        let [a, b, c, _] = self.network.octets();
+        Ipv4Addr::new(a, b, c, last)
     }
 
     /// Where clients reach the primary.
@@ -137,6 +143,18 @@ impl Settings {
     /// Where agents tell their news.
     pub(crate) fn notices(&self) -> SocketAddr {
         (self.host(3), 9443).into()
+    }
+
+    /// A command that runs `program` as a member.
+    pub(crate) fn run_as(&self, member: MemberId, program: &Path) -> Command {
+        match &self.launcher {
+            None => Command::new(program),
+            Some(launcher) => {
+                let mut command = Command::new(launcher);
+                command.arg(member.to_string()).arg(program);
+                command
+            }
+        }
     }
 
     /// The address of a member.

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Context as _;
 use moco_model::MemberId;
@@ -49,7 +48,7 @@ pub(crate) fn ensure(
     }
     let option_file = folder.join("my.cnf");
     write_if_changed(&option_file, &my_cnf(home, settings, manifest, member).text)?;
-    let mut command = Command::new(&settings.moco);
+    let mut command = settings.run_as(member, &settings.moco);
     command
         .args([
             "supervise",

@@ -270,9 +270,10 @@ mod tests {
         std::fs::write(home.manifest(), manifest).unwrap();
         let settings = Settings {
             uid: ClusterUid("u".into()),
-            network: 1,
+            network: [127, 77, 1, 0].into(),
             mysqld: "mysqld".into(),
             moco: "moco".into(),
+            launcher: None,
         };
         let (targets, _) = watch::channel(Targets::default());
         let mut world = LocalWorld::new(home, settings, targets).unwrap();

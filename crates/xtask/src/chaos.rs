@@ -18,6 +18,11 @@ use crate::demo::Local;
 use crate::paths;
 use crate::say::{Watch, say, wait_until};
 
+pub(crate) mod hosts;
+
+/// The name of the hosts of the members.
+const HOSTS: &str = "moco-chaos";
+
 /// What `cargo xtask chaos` is told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -33,6 +38,10 @@ pub(crate) struct Options {
     /// Rows a second of all writers together at most.
     #[arg(long, default_value_t = 400)]
     rate: u32,
+    /// Members share this machine's network and its disk: no wire is cut and no volume filled, and root is not
+    /// needed.
+    #[arg(long)]
+    one_host: bool,
     /// Leaves the cluster as it is at the end.
     #[arg(long)]
     keep: bool,
@@ -40,16 +49,15 @@ pub(crate) struct Options {
 
 /// `cargo xtask chaos`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let local = Local::prepare(
-        "cargo xtask chaos",
-        Profile::Quick,
-        paths::state()?.join("chaos"),
-    )?;
+    let local = prepare(options)?;
     let program = program()?;
-    local.delete().context("remove what an earlier run left")?;
     local.up(&paths::checkout()?.join("examples/mysqlcluster.yaml"))?;
     let watch = Watch::start();
-    let mut call = Cmd::new(&program)
+    let call = match local.hosts() {
+        None => Cmd::new(&program),
+        Some(hosts) => hosts.at_hub(&program),
+    };
+    let mut call = call
         .args(["run", "--home"])
         .arg(local.home())
         .arg("--program")
@@ -59,6 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .args(["--rate", &options.rate.to_string()])
         // It ends by itself: a minute for each event, and the check at the end.
         .within(Duration::from_secs(60 * (u64::from(options.events) + 30)));
+    if let Some(hosts) = local.hosts() {
+        call = call.args(["--hosts", hosts.name()]);
+    }
     if let Some(kinds) = &options.kinds {
         call = call.args(["--kinds", kinds]);
     }
@@ -80,6 +91,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     local.delete()
+}
+
+/// Builds the programs, removes what an earlier run left, and gives the members their hosts.
+fn prepare(options: &Options) -> Result<Local> {
+    let folder = if options.one_host {
+        "chaos-one-host"
+    } else {
+        "chaos"
+    };
+    let dir = paths::state()?.join(folder);
+    let local = Local::prepare("cargo xtask chaos", Profile::Quick, dir)?;
+    if !options.one_host {
+        return local.with_hosts(HOSTS);
+    }
+    local.delete().context("remove what an earlier run left")?;
+    Ok(local)
 }
 
 fn show(report: &Value) {

@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: a two-minute tour of a cluster on this machine. It tells what it does, and checks every claim.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::cargo::{Profile, build_static};
 use crate::chaos;
+use crate::chaos::hosts::{self, Hosts};
 use crate::cmd::Cmd;
 use crate::mysql_root::MysqlRoot;
 use crate::paths;
@@ -44,6 +46,7 @@ pub(crate) struct Local {
     moco: PathBuf,
     mysqld: PathBuf,
     dir: PathBuf,
+    hosts: Option<Hosts>,
 }
 
 impl Local {
@@ -53,18 +56,45 @@ impl Local {
         say("building moco and moco-local (the first time takes some minutes)");
         let moco = build_static("moco", profile)?;
         let program = build_static("moco-local", profile)?;
+        // Copies: a build that follows must not change what a running cluster starts next.
+        let programs = dir.join("programs");
         Ok(Self {
-            program,
-            moco,
+            program: kept(&programs, &program)?,
+            moco: kept(&programs, &moco)?,
             mysqld: mysql.mysqld(),
             dir,
+            hosts: None,
         })
+    }
+
+    /// Removes what an earlier run left, and gives every member a host of its own.
+    pub(crate) fn with_hosts(mut self, name: &'static str) -> Result<Self> {
+        let hosts = Hosts::new(name, self.dir.join("hosts"), self.home())?;
+        self.hosts = Some(hosts);
+        self.delete().context("remove what an earlier run left")?;
+        self.hosts.as_ref().map_or(Ok(()), Hosts::make)?;
+        Ok(self)
+    }
+
+    /// The hosts of the members, if each has its own.
+    pub(crate) const fn hosts(&self) -> Option<&Hosts> {
+        self.hosts.as_ref()
     }
 
     /// `moco-local` with its first words.
     pub(crate) fn call(&self, words: &[&str]) -> Cmd {
-        Cmd::new(&self.program)
-            .args(words)
+        let call = match &self.hosts {
+            None => Cmd::new(&self.program),
+            Some(hosts) => hosts
+                .at_hub(&self.program)
+                .env("MOCO_LOCAL_NETWORK", hosts::NETWORK)
+                .env("MOCO_LOCAL_LAUNCHER", hosts.launcher()),
+        };
+        self.told(call, words)
+    }
+
+    fn told(&self, call: Cmd, words: &[&str]) -> Cmd {
+        call.args(words)
             .env("MOCO_LOCAL_DIR", &self.dir)
             .env("MOCO_PROGRAM", &self.moco)
             .env("MOCO_MYSQLD", &self.mysqld)
@@ -124,14 +154,13 @@ impl Local {
     /// The command line of a running member, without the program.
     pub(crate) fn supervise_arguments(&self) -> Result<Vec<String>> {
         let file = self.home().join("member-0/supervise.json");
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        let text = fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let record: Value = serde_json::from_str(&text).context("read the member's process")?;
         let pid = record
             .get("pid")
             .and_then(Value::as_i64)
             .context("no pid")?;
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).context("read a command line")?;
+        let line = fs::read(format!("/proc/{pid}/cmdline")).context("read a command line")?;
         let words = line
             .split(|byte| *byte == 0)
             .map(|word| String::from_utf8_lossy(word).into_owned());
@@ -165,10 +194,15 @@ impl Local {
 
     /// Stops the cluster and deletes its data; nothing to do is fine.
     pub(crate) fn delete(&self) -> Result<()> {
+        self.stop()?;
+        // Volumes are mounted below the cluster's folder.
+        if let Some(hosts) = &self.hosts {
+            hosts.remove()?;
+        }
         self.down(&["--delete"])?;
         // What a start that was cut in the middle left is no cluster.
         let folder = self.dir.join(FOLDER);
-        match std::fs::remove_dir_all(&folder) {
+        match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 Err(error).with_context(|| format!("remove {}", folder.display()))
             }
@@ -181,7 +215,9 @@ impl Local {
             return Ok(());
         }
         let words = ["down", "--cluster", CLUSTER];
-        self.call(&[&words, options].concat()).run_shown()
+        // Nothing of it needs the network, which may be gone.
+        let call = Cmd::new(&self.program);
+        self.told(call, &[&words, options].concat()).run_shown()
     }
 
     /// A line for a shell that makes `moco-local` and MySQL's programs words, and means this cluster.
@@ -194,6 +230,22 @@ impl Local {
             self.dir.display()
         )
     }
+}
+
+/// A copy of a program.
+fn kept(folder: &Path, program: &Path) -> Result<PathBuf> {
+    let name = program.file_name().context("a program without a name")?;
+    let copy = folder.join(name);
+    fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    // A program that runs cannot be written to.
+    match fs::remove_file(&copy) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("replace {}", copy.display()));
+        }
+        _ => {}
+    }
+    fs::copy(program, &copy).with_context(|| format!("copy {}", program.display()))?;
+    Ok(copy)
 }
 
 /// `cargo xtask demo`.

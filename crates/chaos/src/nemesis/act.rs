@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::plan::{Event, Kind};
 use crate::home::{Home, Status};
 use crate::processes::{MemberProcesses, Process, daemon};
+use crate::wires::Wires;
 
 /// Seconds that the verbs of moco-local may take; they give up by themselves.
 const VERB_SECONDS: u64 = 60;
@@ -27,11 +28,17 @@ pub(crate) struct Cluster {
     pub(crate) home: Home,
     /// The program moco-local.
     pub(crate) program: PathBuf,
+    /// The wires between members, where they can be cut.
+    pub(crate) wires: Option<Wires>,
 }
 
 impl Cluster {
-    /// The cluster in a folder.
-    pub(crate) fn new(folder: &Path, program: Option<PathBuf>) -> anyhow::Result<Self> {
+    /// The cluster in a folder, and the name of its network namespaces.
+    pub(crate) fn new(
+        folder: &Path,
+        program: Option<PathBuf>,
+        hosts: Option<String>,
+    ) -> anyhow::Result<Self> {
         let program = match program {
             Some(given) => given,
             None => std::env::current_exe()
@@ -43,8 +50,11 @@ impl Cluster {
             program.display()
         );
         ensure!(program.is_file(), missing);
-        let home = Home::open(folder)?;
-        Ok(Self { home, program })
+        Ok(Self {
+            home: Home::open(folder)?,
+            program,
+            wires: hosts.map(Wires::new),
+        })
     }
 
     /// Does it, and says to whom. An event without anybody to do it to is done to nobody.
@@ -69,14 +79,34 @@ impl Cluster {
                 self.freeze(primary(&status), Extent::Container, event.hold)
                     .await
             }
+            Kind::FreezeReplicaContainer => {
+                let member = replica(&status, event);
+                self.freeze(member, Extent::Container, event.hold).await
+            }
+            Kind::FreezeAgent => {
+                self.freeze(any(&status, event), Extent::Agent, event.hold)
+                    .await
+            }
+            Kind::CutPrimary
+            | Kind::PartPrimary
+            | Kind::DeafenPrimary
+            | Kind::MutePrimary
+            | Kind::HidePrimary
+            | Kind::ForsakePrimary
+            | Kind::LossyPrimary
+            | Kind::CutReplica => self.cut(&status, event).await,
+            Kind::FillPrimary => self.fill(primary(&status), event.hold).await,
+            Kind::FillReplica => self.fill(replica(&status, event), event.hold).await,
+            Kind::LoseVolume => self.lose_volume(replica(&status, event)).await,
             Kind::Switchover => self.switchover().await,
             Kind::KillDuringSwitchover => self.kill_during_switchover(&status, event).await,
             Kind::KillDaemon => self.kill_daemon(event.hold / 4).await,
+            Kind::FreezeDaemon => self.freeze_daemon(event.hold).await,
             Kind::Resize => self.resize().await,
         }
     }
 
-    fn processes(&self, member: Option<MemberId>) -> anyhow::Result<MemberProcesses> {
+    pub(super) fn processes(&self, member: Option<MemberId>) -> anyhow::Result<MemberProcesses> {
         match member {
             Some(member) => MemberProcesses::of(&self.home, member),
             None => Ok(MemberProcesses::default()),
@@ -119,6 +149,7 @@ impl Cluster {
         let found = self.processes(member)?;
         let frozen: Vec<_> = match extent {
             Extent::Mysqld => found.mysqld.into_iter().collect(),
+            Extent::Agent => found.agent.into_iter().collect(),
             Extent::Container => found.all().into_iter().cloned().collect(),
         };
         signal_all(&frozen, Signal::STOP)?;
@@ -156,6 +187,18 @@ impl Cluster {
         Ok(format!(
             "away for {seconds:.1} s{}",
             pids(killed.as_slice())
+        ))
+    }
+
+    async fn freeze_daemon(&self, hold: Duration) -> anyhow::Result<String> {
+        let frozen = daemon(&self.home)?;
+        signal_all(frozen.as_slice(), Signal::STOP)?;
+        sleep(hold).await;
+        signal_all(frozen.as_slice(), Signal::CONT)?;
+        let seconds = hold.as_secs_f64();
+        Ok(format!(
+            "frozen for {seconds:.1} s{}",
+            pids(frozen.as_slice())
         ))
     }
 
@@ -205,14 +248,15 @@ impl Cluster {
 #[derive(Clone, Copy)]
 enum Extent {
     Mysqld,
+    Agent,
     Container,
 }
 
-fn primary(status: &Status) -> Option<MemberId> {
+pub(super) fn primary(status: &Status) -> Option<MemberId> {
     status.primary().map(|member| member.id)
 }
 
-fn replica(status: &Status, event: &Event) -> Option<MemberId> {
+pub(super) fn replica(status: &Status, event: &Event) -> Option<MemberId> {
     picked(&status.replicas(), event)
 }
 
@@ -226,13 +270,13 @@ fn picked(members: &[&crate::home::Member], event: &Event) -> Option<MemberId> {
     members.get(at).map(|member| member.id)
 }
 
-fn signal_all(processes: &[Process], signal: Signal) -> anyhow::Result<()> {
+pub(super) fn signal_all(processes: &[Process], signal: Signal) -> anyhow::Result<()> {
     processes
         .iter()
         .try_for_each(|process| process.signal(signal))
 }
 
-fn told(what: &str, member: Option<MemberId>, processes: &[Process]) -> String {
+pub(super) fn told(what: &str, member: Option<MemberId>, processes: &[Process]) -> String {
     match member {
         Some(member) if !processes.is_empty() => {
             format!("member {member}: {what}{}", pids(processes))

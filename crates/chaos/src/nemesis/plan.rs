@@ -27,18 +27,46 @@ pub(crate) enum Kind {
     FreezePrimaryContainer,
     /// A replica's mysqld stands still.
     FreezeReplica,
+    /// All processes of a replica stand still.
+    FreezeReplicaContainer,
+    /// The agent of any member stands still.
+    FreezeAgent,
+    /// The primary and everybody else do not hear each other, as when its cable is cut.
+    CutPrimary,
+    /// The primary and the replicas do not hear each other; clients and the background process hear all.
+    PartPrimary,
+    /// The primary does not hear the replicas, which hear it.
+    DeafenPrimary,
+    /// The replicas do not hear the primary, which hears them.
+    MutePrimary,
+    /// The background process does not hear the primary's agent, which hears it.
+    HidePrimary,
+    /// The primary's agent does not hear the background process, which hears it.
+    ForsakePrimary,
+    /// Every fourth packet from and to the primary is lost: what is sent again comes late.
+    LossyPrimary,
+    /// A replica and everybody else do not hear each other.
+    CutReplica,
+    /// The primary's volume is full.
+    FillPrimary,
+    /// A replica's volume is full.
+    FillReplica,
+    /// A replica is killed, and its volume is empty when it comes back.
+    LoseVolume,
     /// Somebody asks for another primary.
     Switchover,
     /// Somebody asks for another primary, and the old one's mysqld is killed meanwhile.
     KillDuringSwitchover,
     /// SIGKILL for the background process, which is started again.
     KillDaemon,
+    /// The background process stands still, and goes on with what it believed.
+    FreezeDaemon,
     /// The manifest asks for two members more, or for two less where it did before.
     Resize,
 }
 
 /// Each kind with its name and its weight: how often it is chosen.
-const KINDS: [(Kind, &str, u64); 13] = [
+const KINDS: [(Kind, &str, u64); 27] = [
     (Kind::KillPrimary, "kill-primary", 20),
     (Kind::KillReplica, "kill-replica", 8),
     (Kind::KillAll, "kill-all", 5),
@@ -48,10 +76,24 @@ const KINDS: [(Kind, &str, u64); 13] = [
     (Kind::FreezePrimary, "freeze-primary", 8),
     (Kind::FreezePrimaryContainer, "freeze-primary-container", 8),
     (Kind::FreezeReplica, "freeze-replica", 4),
+    (Kind::FreezeReplicaContainer, "freeze-replica-container", 4),
+    (Kind::FreezeAgent, "freeze-agent", 5),
+    (Kind::CutPrimary, "cut-primary", 8),
+    (Kind::PartPrimary, "part-primary", 6),
+    (Kind::DeafenPrimary, "deafen-primary", 5),
+    (Kind::MutePrimary, "mute-primary", 5),
+    (Kind::HidePrimary, "hide-primary", 4),
+    (Kind::ForsakePrimary, "forsake-primary", 4),
+    (Kind::LossyPrimary, "lossy-primary", 4),
+    (Kind::CutReplica, "cut-replica", 5),
+    (Kind::FillPrimary, "fill-primary", 5),
+    (Kind::FillReplica, "fill-replica", 4),
+    (Kind::LoseVolume, "lose-volume", 3),
     (Kind::Switchover, "switchover", 12),
     (Kind::KillDuringSwitchover, "kill-during-switchover", 5),
     (Kind::KillDaemon, "kill-daemon", 5),
-    (Kind::Resize, "resize", 2),
+    (Kind::FreezeDaemon, "freeze-daemon", 5),
+    (Kind::Resize, "resize", 4),
 ];
 
 /// How long something stands still: long enough that a silent primary is replaced meanwhile, and
@@ -115,19 +157,31 @@ impl Kind {
             .map_or("", |(_, name, _)| name)
     }
 
+    /// Whether it needs members in network namespaces of their own.
+    pub(crate) fn cuts_wires(self) -> bool {
+        matches!(
+            self,
+            Self::CutPrimary
+                | Self::PartPrimary
+                | Self::DeafenPrimary
+                | Self::MutePrimary
+                | Self::HidePrimary
+                | Self::ForsakePrimary
+                | Self::LossyPrimary
+                | Self::CutReplica
+        )
+    }
+
     /// The kind with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::all().find(|kind| kind.name() == name)
     }
 }
 
-/// The events of a seed. Without `only`, of all kinds.
-pub(crate) fn plan(seed: u64, count: u32, only: &[Kind]) -> Vec<Event> {
+/// The events of a seed, of the kinds that are wanted.
+pub(crate) fn plan(seed: u64, count: u32, wanted: impl Fn(Kind) -> bool) -> Vec<Event> {
     let mut seed = Seed::new(seed);
-    let kinds: Vec<_> = KINDS
-        .iter()
-        .filter(|(kind, _, _)| only.is_empty() || only.contains(kind))
-        .collect();
+    let kinds: Vec<_> = KINDS.iter().filter(|(kind, _, _)| wanted(*kind)).collect();
     (0..count)
         .filter_map(|_| event(&mut seed, &kinds))
         .collect()
@@ -166,20 +220,25 @@ mod tests {
 
     #[test]
     fn the_same_seed_plans_the_same_and_another_one_something_else() {
-        assert_eq!(plan(5, 100, &[]), plan(5, 100, &[]));
-        assert_ne!(plan(5, 100, &[]), plan(6, 100, &[]));
+        assert_eq!(plan(5, 100, |_| true), plan(5, 100, |_| true));
+        assert_ne!(plan(5, 100, |_| true), plan(6, 100, |_| true));
         assert_eq!(
-            plan(5, 50, &[]),
-            plan(5, 100, &[])[..50],
+            plan(5, 50, |_| true),
+            plan(5, 100, |_| true)[..50],
             "longer runs begin the same"
         );
     }
 
     #[test]
-    fn two_hundred_events_are_of_every_kind() {
-        let kinds: BTreeSet<_> = plan(1, 200, &[]).iter().map(|event| event.kind).collect();
+    fn five_hundred_events_are_of_every_kind() {
+        let kinds: BTreeSet<_> = plan(1, 500, |_| true)
+            .iter()
+            .map(|event| event.kind)
+            .collect();
         assert_eq!(kinds.len(), KINDS.len());
-        let only = plan(1, 50, &[Kind::Switchover]);
+        let without: Vec<_> = plan(1, 500, |kind| !kind.cuts_wires());
+        assert!(without.iter().all(|event| event.kind != Kind::CutPrimary));
+        let only = plan(1, 50, |kind| kind == Kind::Switchover);
         assert!(only.iter().all(|event| event.kind == Kind::Switchover));
         assert!(only.iter().any(|event| event.then == Then::Healthy));
         assert!(only.iter().any(|event| event.then != Then::Healthy));

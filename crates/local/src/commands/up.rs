@@ -1,6 +1,7 @@
 //! `up`: make what is missing, start the background process, wait until the cluster is healthy.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Program, ExitCode};
 use std::time::{Duration, Instant};
@@ -50,17 +51,23 @@ fn settle(root: &Path, home: &Home, arguments: &Up) -> anyhow::Result<Settings> 
     };
     let moco = program(&moco)?;
     let mysqld = program(&arguments.mysqld)?;
+    let launcher = arguments.launcher.as_deref().map(program).transpose()?;
     let settings = match Settings::read(home)? {
         Some(known) => Settings {
             mysqld,
             moco,
+            launcher: launcher.or(known.launcher),
             ..known
         },
         None => Settings {
             uid: new_uid(),
-            network: free_network(root, &moco)?,
+            network: match arguments.network {
+                Some(network) => network,
+                None => free_network(root, &moco)?,
+            },
             mysqld,
             moco,
+            launcher,
         },
     };
     home::write_json(&home.settings(), &settings)?;
@@ -79,7 +86,7 @@ fn program(given: &Path) -> anyhow::Result<PathBuf> {
     };
     let file = found.filter(|file| file.is_file()).with_context(|| {
         format!(
-            "there is no program {}; name it with --mysqld or --moco",
+            "there is no program {}; name it with --mysqld, --moco or --launcher",
             given.display()
         )
     })?;
@@ -91,7 +98,7 @@ fn new_uid() -> ClusterUid {
 }
 
 /// The first network that no other cluster has and whose addresses are free.
-fn free_network(root: &Path, program: &Path) -> anyhow::Result<u8> {
+fn free_network(root: &Path, program: &Path) -> anyhow::Result<Ipv4Addr> {
     let others = fs::read_dir(root).into_iter().flatten().flatten();
     let taken: Vec<_> = others
         .filter_map(|entry| {
@@ -101,17 +108,19 @@ fn free_network(root: &Path, program: &Path) -> anyhow::Result<u8> {
                 .into()
         })
         .collect();
-    let free = |network: &u8| {
+    let free = |network: &Ipv4Addr| {
         let program = program.to_owned();
         let trial = Settings {
             uid: new_uid(),
             network: *network,
             mysqld: program.clone(),
             moco: program,
+            launcher: None,
         };
         !taken.contains(network) && daemon::network_is_free(&trial)
     };
     (1..=250)
+        .map(|third| Ipv4Addr::new(127, 77, third, 0))
         .find(free)
         .context("no network 127.77.N.0 has the ports 3306, 9080 and 9443 free")
 }
