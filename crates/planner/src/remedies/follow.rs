@@ -15,10 +15,21 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
     if primary.phase() != Some(Phase::Running) || primary.server().is_none() {
         return Vec::new();
     }
-    let follow = |(id, member): (MemberId, &Member)| {
-        if !(detached(seen, id, member) || broken(seen, member)) {
-            return None;
-        }
+    let lost =
+        |(id, member): &(MemberId, &Member)| detached(seen, *id, member) || broken(seen, member);
+    let mut lost: Vec<_> = seen.replicas().filter(lost).collect();
+    // A former primary stops waiting for acknowledgements first, which takes a second. While nobody can
+    // write the pass does not wait for it, if there are others.
+    let open = primary.server().is_some_and(|server| server.writable);
+    let quick = |(_, member): &(MemberId, &Member)| {
+        member
+            .server()
+            .is_some_and(|server| !server.semi_sync.source_enabled)
+    };
+    if !open && lost.iter().any(quick) {
+        lost.retain(quick);
+    }
+    let follow = |(id, _): (MemberId, &Member)| {
         let yes = should_acknowledge(seen, id);
         let acknowledge = if yes {
             Acknowledge::Yes
@@ -34,7 +45,7 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
             },
         )
     };
-    seen.replicas().filter_map(follow).collect()
+    lost.into_iter().filter_map(follow).collect()
 }
 
 fn broken(seen: &Observation, member: &Member) -> bool {

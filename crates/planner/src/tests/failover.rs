@@ -56,6 +56,31 @@ fn when_mysqld_of_the_primary_ends_another_member_takes_over_and_it_comes_back_w
 }
 
 #[test]
+fn while_nobody_can_write_no_pass_waits_for_a_former_primary_unless_it_is_needed() {
+    let mut world = healthy(3);
+    world.server(0).writable = false;
+    world.server(2).semi_sync.source_enabled = true;
+    world.server(2).replication = None;
+    let steps = |world: &World| -> Vec<_> {
+        let plan = world.decide().plan;
+        plan.steps.iter().map(ToString::to_string).collect()
+    };
+    world.server(1).replication = None;
+    assert_eq!(
+        steps(&world),
+        ["tell member 1 in epoch 1: follow member 0 and acknowledge"]
+    );
+    let gone = world.vanish(1);
+    assert_eq!(
+        steps(&world),
+        ["tell member 2 in epoch 1: follow member 0 and acknowledge"]
+    );
+    *world.member(1) = gone;
+    world.server(0).writable = true;
+    assert_eq!(steps(&world).len(), 2, "nobody waits for either");
+}
+
+#[test]
 fn the_winner_holds_everything_that_the_others_hold_and_applies_it_first() {
     let mut world = healthy(3);
     world.write(0, 3);
