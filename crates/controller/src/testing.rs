@@ -243,6 +243,7 @@ pub(crate) fn observation(n: u32) -> Observation {
         initialised_before: true,
         platform: Vec::new(),
         members: (0..n).map(|id| (MemberId(id), holding(id))).collect(),
+        mark: None,
     }
 }
 

@@ -6,19 +6,27 @@ use std::time::Duration;
 use futures::future::join_all;
 use moco_model::sentence::with_causes;
 use moco_model::{MemberId, MemberReport, Millis};
+use moco_planner::observation::Mark;
 use moco_planner::{Member, Observation, Seen};
 
 use crate::world::{Agents, Facts, MemberFacts};
 
 /// How long an agent may take to answer. mysqld gets the smaller part of it.
 const PATIENT: Duration = Duration::from_secs(2);
-/// How long the primary's agent may take when no replica hears it: then it is most likely gone, and
-/// everybody waits.
+/// How long an agent may take that is most likely gone while nobody can write: the primary's when no replica hears it,
+/// and that of a member that was silent before while no primary is open.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// Since when each member has been silent.
+/// What was learned in earlier passes.
 #[derive(Debug, Default)]
-pub(crate) struct Silence(BTreeMap<MemberId, Millis>);
+pub(crate) struct Silence {
+    /// Since when each member has been silent.
+    since: BTreeMap<MemberId, Millis>,
+    /// Whether clients wait: the primary was not open when it was last read.
+    clients_wait: bool,
+    /// What the open primary had.
+    mark: Option<Mark>,
+}
 
 /// Asks every agent, and puts all that is known together.
 pub(crate) async fn gather<A: Agents>(
@@ -42,9 +50,10 @@ pub(crate) async fn gather<A: Agents>(
         .filter(|id| Some(*id) != primary && reached(id))
         .collect();
     let asked = &*agents;
-    let asking = others
-        .iter()
-        .map(|id| async move { (*id, asked.report(*id, PATIENT).await) });
+    let asking = others.iter().map(|id| {
+        let within = silence.patience(*id);
+        async move { (*id, asked.report(*id, within).await) }
+    });
     let mut answers: BTreeMap<_, _> = join_all(asking).await.into_iter().collect();
     if let Some(primary) = primary.filter(reached) {
         let reports = answers.values().flatten().flatten();
@@ -64,7 +73,7 @@ pub(crate) async fn gather<A: Agents>(
             },
         );
     }
-    Observation {
+    let seen = Observation {
         cluster: facts.cluster,
         uid: facts.uid,
         wanted: facts.wanted,
@@ -72,7 +81,10 @@ pub(crate) async fn gather<A: Agents>(
         initialised_before: facts.initialised_before,
         platform: facts.platform,
         members,
-    }
+        mark: silence.mark.take(),
+    };
+    silence.remember(&seen);
+    seen
 }
 
 /// How long to wait for the primary, by what the others' agents hear of it.
@@ -92,6 +104,21 @@ fn patience<'a>(primary: MemberId, mut others: impl Iterator<Item = &'a MemberRe
 }
 
 impl Silence {
+    /// How long a replica's agent may take.
+    fn patience(&self, id: MemberId) -> Duration {
+        if self.clients_wait && self.since.contains_key(&id) {
+            SHORT
+        } else {
+            PATIENT
+        }
+    }
+
+    fn remember(&mut self, seen: &Observation) {
+        self.mark = Mark::of(seen);
+        let open = |(_, primary): (_, &Member)| primary.server().is_some_and(|one| one.writable);
+        self.clients_wait = seen.primary().is_some_and(|primary| !open(primary));
+    }
+
     fn seen<E: std::error::Error + 'static>(
         &mut self,
         id: MemberId,
@@ -101,14 +128,87 @@ impl Silence {
     ) -> Seen<MemberReport> {
         let because = match (&found.agent, answer) {
             (Ok(_), Some(Ok(report))) => {
-                self.0.remove(&id);
+                self.since.remove(&id);
                 return Seen::Fresh(report);
             }
             (Ok(_), Some(Err(error))) => with_causes(&error),
             (Ok(address), None) => format!("nobody has asked {address}"),
             (Err(because), _) => because.clone(),
         };
-        let since = *self.0.entry(id).or_insert(now);
+        let since = *self.since.entry(id).or_insert(now);
         Seen::Silent { since, because }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use moco_model::register::{Basis, BasisKind};
+    use moco_model::{ClusterId, ClusterUid, Epoch, GtidSet, Membership, Register};
+    use moco_planner::Wanted;
+    use moco_planner::observation::{Clustering, Rebuild};
+
+    use super::*;
+
+    fn without_members(register: Option<Register>) -> Observation {
+        Observation {
+            cluster: ClusterId::new("app", "db").unwrap(),
+            uid: ClusterUid("uid".into()),
+            wanted: Wanted {
+                replicas: 3,
+                clustering: Clustering::Active,
+                rebuild: Rebuild::Allowed,
+                force: None,
+            },
+            register,
+            initialised_before: true,
+            platform: Vec::new(),
+            members: BTreeMap::new(),
+            mark: None,
+        }
+    }
+
+    fn of_a_silent_primary() -> Observation {
+        let mut seen = without_members(Some(Register {
+            epoch: Epoch(1),
+            revision: 1,
+            primary: MemberId(0),
+            membership: Membership::first(3),
+            initialised: true,
+            basis: Basis {
+                kind: BasisKind::Bootstrap,
+                decided_at: 0,
+                because: String::new(),
+                must_hold: GtidSet::new(),
+            },
+            counted: BTreeMap::new(),
+            switchover: None,
+            handovers: Vec::new(),
+        }));
+        let member = Member {
+            endpoint: moco_model::Endpoint {
+                member: MemberId(0),
+                host: "host".into(),
+                port: 3306,
+            },
+            report: Seen::Silent {
+                since: 0,
+                because: "timeout".into(),
+            },
+            label: None,
+            ask: None,
+        };
+        seen.members.insert(MemberId(0), member);
+        seen
+    }
+
+    #[test]
+    fn while_clients_wait_a_silent_member_is_not_waited_for_and_the_others_are() {
+        let mut silence = Silence::default();
+        silence.since.insert(MemberId(1), 0);
+        silence.remember(&of_a_silent_primary());
+        assert_eq!(silence.patience(MemberId(1)), SHORT);
+        assert_eq!(silence.patience(MemberId(2)), PATIENT);
+        silence.remember(&without_members(None));
+        assert_eq!(silence.patience(MemberId(1)), PATIENT, "nobody waits");
     }
 }

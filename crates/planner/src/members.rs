@@ -62,7 +62,8 @@ pub(crate) fn must_retire(member: &Member) -> bool {
     }
 }
 
-/// Follows the primary and was just seen to hold everything that the primary has; or is the primary.
+/// Follows the primary and was just seen to hold everything that the primary has, or had when it was last read; or is
+/// the primary.
 pub(crate) fn holds_everything(seen: &Observation, id: MemberId, member: &Member) -> bool {
     if is_primary(seen, id) {
         return member.runs_with_data();
@@ -70,7 +71,21 @@ pub(crate) fn holds_everything(seen: &Observation, id: MemberId, member: &Member
     member.runs_with_data()
         && !overtaken(seen, member)
         && seen.follows_primary(member)
-        && seen.holds_primary_set(member)
+        && (seen.holds_primary_set(member) || seen.holds_mark(id, member))
+}
+
+/// Follows the primary, and does not count for a failover yet.
+pub(crate) fn uncounted(seen: &Observation, id: MemberId, member: &Member) -> bool {
+    let recorded = seen
+        .register
+        .as_ref()
+        .is_some_and(|register| register.membership.all().contains(&id));
+    recorded
+        && !is_primary(seen, id)
+        && member.runs_with_data()
+        && !overtaken(seen, member)
+        && seen.follows_primary(member)
+        && !seen.counts(id)
 }
 
 /// Runs without data, and is to be filled.
@@ -123,14 +138,30 @@ pub(crate) fn detached(seen: &Observation, id: MemberId, member: &Member) -> boo
 
 /// Recorded replicas that acknowledge and hold everything the primary had executed when it was read.
 pub(crate) fn ready_followers(seen: &Observation) -> BTreeSet<MemberId> {
-    let ready = |(id, member): (MemberId, &Member)| {
-        let server = member.server()?;
-        let channel = server.replication.as_ref()?;
-        let acknowledges = server.semi_sync.replica_active && channel.receiver == ThreadState::On;
-        let counted = should_acknowledge(seen, id) && seen.follows_primary(member);
-        (counted && acknowledges && seen.holds_primary_set(member)).then_some(id)
+    let all = |(_, member): &(MemberId, &Member)| seen.holds_primary_set(member);
+    let ready = acknowledging(seen).filter(all);
+    ready.map(|(id, _)| id).collect()
+}
+
+/// Recorded replicas that acknowledge and hold whatever was acknowledged before the rule of now held: of a busy primary
+/// nobody ever seems to hold everything.
+pub(crate) fn settled_followers(seen: &Observation) -> BTreeSet<MemberId> {
+    let all = |(id, member): &(MemberId, &Member)| {
+        seen.holds_primary_set(member) || seen.holds_settled_mark(*id, member)
     };
-    seen.replicas().filter_map(ready).collect()
+    let ready = acknowledging(seen).filter(all);
+    ready.map(|(id, _)| id).collect()
+}
+
+fn acknowledging(seen: &Observation) -> impl Iterator<Item = (MemberId, &Member)> {
+    seen.replicas().filter(|(id, member)| {
+        let acknowledges = member.server().is_some_and(|server| {
+            let channel = server.replication.as_ref();
+            let receives = channel.is_some_and(|channel| channel.receiver == ThreadState::On);
+            server.semi_sync.replica_active && receives
+        });
+        acknowledges && should_acknowledge(seen, *id) && seen.follows_primary(member)
+    })
 }
 
 /// Clients are told another role than the register's. That somebody is the primary is told once it

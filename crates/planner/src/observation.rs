@@ -6,7 +6,7 @@ use moco_model::guard::DataState;
 use moco_model::report::ThreadState;
 use moco_model::{
     ClusterId, ClusterUid, Endpoint, Epoch, GtidSet, Guard, MemberId, MemberReport, Millis, Phase,
-    Register, Role, ServerReport,
+    Register, Role, ServerReport, quorum,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,61 @@ pub struct Observation {
     pub platform: Vec<PlatformFault>,
     /// The members that are wanted, recorded or seen.
     pub members: BTreeMap<MemberId, Member>,
+    /// What the open primary had in an earlier pass.
+    #[serde(default)]
+    pub mark: Option<Mark>,
+}
+
+/// What the open primary had executed when it was read in a pass, after the members whose data is named. Replicas are
+/// read before their primary, so those of a busy one never seem to hold all it has; but once they hold what it had
+/// when their data was already this one, they hold whatever was acknowledged before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The epoch in force, which the primary had been told.
+    pub epoch: Epoch,
+    /// The primary's set.
+    pub executed: GtidSet,
+    /// The incarnations of the members' data that were seen in the same pass.
+    pub incarnations: BTreeMap<MemberId, String>,
+    /// The rule that held.
+    pub rule: Rule,
+    /// Whether the pass before had seen this rule already, so that it certainly held for all that was committed after
+    /// the set was read.
+    pub settled: bool,
+}
+
+/// What a commit waited for: among whom, and how many of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The version of the membership.
+    pub version: u64,
+    /// The acknowledgements that the primary waits for.
+    pub acks: u32,
+}
+
+impl Mark {
+    /// The mark for later passes, if the primary is open in the epoch in force.
+    pub fn of(seen: &Observation) -> Option<Self> {
+        let (register, primary) = seen.primary()?;
+        let server = primary.server().filter(|server| server.writable)?;
+        let told = primary.guard()?.epoch == register.epoch;
+        let data = |(id, member): (&MemberId, &Member)| {
+            let guard = member.guard()?;
+            Some((*id, guard.incarnation.clone()))
+        };
+        let rule = Rule {
+            version: register.membership.version,
+            acks: server.semi_sync.wait_for,
+        };
+        let before = seen.mark.as_ref();
+        told.then(|| Self {
+            rule,
+            settled: before.is_some_and(|mark| mark.epoch == register.epoch && mark.rule == rule),
+            epoch: register.epoch,
+            executed: server.executed.clone(),
+            incarnations: seen.members.iter().filter_map(data).collect(),
+        })
+    }
 }
 
 /// What the user wants of the cluster.
@@ -231,6 +286,33 @@ impl Observation {
             return false;
         };
         held.contains(&primary.executed)
+    }
+
+    /// Whether `member` holds every transaction that the open primary of this epoch had executed when it was last read,
+    /// and had the same data then.
+    pub fn holds_mark(&self, id: MemberId, member: &Member) -> bool {
+        let (Some(mark), Some(register)) = (&self.mark, &self.register) else {
+            return false;
+        };
+        let incarnation = member.guard().map(|guard| &guard.incarnation);
+        mark.epoch == register.epoch
+            && incarnation.is_some()
+            && mark.incarnations.get(&id) == incarnation
+            && member
+                .held()
+                .is_some_and(|held| held.contains(&mark.executed))
+    }
+
+    /// Whether `member` holds what the primary had when commits already waited as they have to now.
+    pub fn holds_settled_mark(&self, id: MemberId, member: &Member) -> bool {
+        let (Some(mark), Some(register)) = (&self.mark, &self.register) else {
+            return false;
+        };
+        let rule = Rule {
+            version: register.membership.version,
+            acks: quorum::acks_under(&register.membership),
+        };
+        mark.settled && mark.rule == rule && self.holds_mark(id, member)
     }
 
     /// Whether a promise of this member counts in a failover: it is recorded, and its data is the

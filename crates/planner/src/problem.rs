@@ -101,8 +101,8 @@ problems! {
     WrongAcks { blocks: false, advice: "Nothing to do: MOCO sets the number." }
     /// A pod's role label is not the member's role.
     LabelsOutdated { blocks: false, advice: "Nothing to do: MOCO sets the labels, so that the Services lead to the right members." }
-    /// The record lacks that a member holds everything, or that a handover is complete.
-    BookOutdated { blocks: false, advice: "Nothing to do: MOCO writes it down." }
+    /// The record lacks that a member holds everything, or that a handover is complete. Until then the member's promise does not count in a failover.
+    BookOutdated { blocks: false, advice: "Nothing to do: MOCO writes it down. A member that has just come back counts as soon as it holds what the primary had when it was last looked at; if that takes long, look at its replication lag." }
     /// Another primary is asked for.
     SwitchoverAsked { blocks: false, advice: "Nothing to do, or see what the message says it waits for." }
     /// Fewer replicas acknowledge than a commit waits for: writes wait.

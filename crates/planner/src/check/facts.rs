@@ -7,7 +7,7 @@ use moco_model::report::ThreadState;
 use moco_model::{Epoch, GtidSet, MemberId, Phase, Register, Role};
 
 use super::Refusal;
-use crate::observation::{Member, Observation};
+use crate::observation::{Mark, Member, Observation};
 
 /// Received or executed.
 pub(super) fn held(member: &Member) -> Option<GtidSet> {
@@ -16,6 +16,18 @@ pub(super) fn held(member: &Member) -> Option<GtidSet> {
         Some(channel) => server.executed.union(&channel.received),
         None => server.executed.clone(),
     })
+}
+
+/// What the primary of `epoch` had in an earlier pass, if that pass saw `incarnation` of the member's data.
+pub(super) fn earlier_set<'a>(
+    seen: &'a Observation,
+    epoch: Epoch,
+    id: MemberId,
+    incarnation: &str,
+) -> Option<&'a GtidSet> {
+    let mark = seen.mark.as_ref().filter(|mark| mark.epoch == epoch)?;
+    let then = mark.incarnations.get(&id)?;
+    (then == incarnation).then_some(&mark.executed)
 }
 
 /// It has promised `epoch`, and receives nothing any more.
@@ -75,6 +87,46 @@ pub(super) fn present_primary<'a>(
     present.then_some(member)
 }
 
+/// At least `needed` members of `among` hold what the primary had in an earlier pass, when it was already known to wait
+/// for as many acknowledgements as both memberships demand.
+pub(super) fn settled_barrier(
+    seen: &Observation,
+    register: &Register,
+    among: &BTreeSet<MemberId>,
+    needed: u32,
+) -> Result<(), Refusal> {
+    let refused = |ready| Err(Refusal::BeforeBarrier { ready, needed });
+    let version = register.membership.version;
+    let usable = |mark: &&Mark| {
+        mark.settled
+            && mark.epoch == register.epoch
+            && mark.rule.version == version
+            && mark.rule.acks == super::acks_demanded(register)
+    };
+    let Some(mark) = seen.mark.as_ref().filter(usable) else {
+        return refused(0);
+    };
+    let holds = |(id, member): &(&MemberId, &Member)| {
+        let incarnation = member.guard().map(|guard| &guard.incarnation);
+        let same = incarnation.is_some() && mark.incarnations.get(id) == incarnation;
+        let all = held(member).is_some_and(|held| held.contains(&mark.executed));
+        **id != register.primary && among.contains(id) && receives(member) && same && all
+    };
+    let ready = u32::try_from(seen.members.iter().filter(holds).count()).unwrap_or(0);
+    if ready >= needed {
+        Ok(())
+    } else {
+        refused(ready)
+    }
+}
+
+fn receives(member: &Member) -> bool {
+    let channel = member
+        .server()
+        .and_then(|server| server.replication.as_ref());
+    channel.is_some_and(|channel| channel.receiver == ThreadState::On)
+}
+
 /// At least `needed` members of `among` hold and receive what the primary has.
 pub(super) fn barrier(
     seen: &Observation,
@@ -90,15 +142,9 @@ pub(super) fn barrier(
         return Err(Refusal::BeforeBarrier { ready: 0, needed });
     };
     let ready = seen.members.iter().filter(|(id, member)| {
-        let receives = member.server().is_some_and(|server| {
-            server
-                .replication
-                .as_ref()
-                .is_some_and(|channel| channel.receiver == ThreadState::On)
-        });
         **id != register.primary
             && among.contains(id)
-            && receives
+            && receives(member)
             && held(member).is_some_and(|held| held.contains(wanted))
     });
     let ready = u32::try_from(ready.count()).unwrap_or(0);

@@ -6,7 +6,9 @@ use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
 use moco_model::{GtidSet, Guard, MemberId, Phase, Register, Role};
 
-use super::facts::{barrier, held, is_counted, is_silenced, meets_every_ack_set};
+use super::facts::{
+    barrier, earlier_set, held, is_counted, is_silenced, meets_every_ack_set, settled_barrier,
+};
 use super::{Refusal, acks_demanded, known};
 use crate::observation::{Member, Observation};
 use crate::plan::Expect;
@@ -145,7 +147,8 @@ fn complete(new: &Register, all: &GtidSet, seen: &Observation) -> Result<(), Ref
     }
 }
 
-/// Members that are newly counted were seen to hold everything by an open primary of this epoch.
+/// Members that are newly counted were seen to hold everything by an open primary of this epoch: what it has, or what it
+/// had in an earlier pass in which the member's data was the same.
 fn counted(old: &Register, new: &Register, seen: &Observation) -> Result<(), Refusal> {
     for (id, incarnation) in &new.counted {
         if old.counted.get(id) == Some(incarnation) {
@@ -167,7 +170,10 @@ fn counted(old: &Register, new: &Register, seen: &Observation) -> Result<(), Ref
         let complete = *id == old.primary
             || held(member)
                 .zip(wanted)
-                .is_some_and(|(held, wanted)| held.contains(&wanted));
+                .is_some_and(|(held, wanted)| held.contains(&wanted))
+            || earlier_set(seen, old.epoch, *id, incarnation)
+                .zip(held(member))
+                .is_some_and(|(wanted, held)| held.contains(wanted));
         if !same || !complete || member.data() != Some(DataState::Holding) {
             return Err(refused);
         }
@@ -213,6 +219,7 @@ fn finished(old: &Register, new: &Register, seen: &Observation) -> Result<(), Re
             return Err(Refusal::LeaverAcknowledges(*id));
         }
     }
+    let leavers = old.membership.all() != *members;
     let needed = acks_demanded(old);
     let server = seen.members.get(&old.primary).and_then(Member::server);
     let set = server.map(|server| server.semi_sync.wait_for);
@@ -224,7 +231,11 @@ fn finished(old: &Register, new: &Register, seen: &Observation) -> Result<(), Re
     }
     // A smaller membership cannot give more acknowledgements than it has followers.
     let followers = u32::try_from(members.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    barrier(seen, old, members, needed.min(followers))
+    let needed = needed.min(followers);
+    match barrier(seen, old, members, needed) {
+        Err(_) if !leavers => settled_barrier(seen, old, members, needed),
+        outcome => outcome,
+    }
 }
 
 /// The guards of enough members tell this register.

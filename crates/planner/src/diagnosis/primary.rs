@@ -4,7 +4,7 @@ use moco_model::register::Cause;
 use moco_model::{MemberId, Phase, quorum};
 
 use crate::asked::{demand, target};
-use crate::members::ready_followers;
+use crate::members::{ready_followers, uncounted};
 use crate::observation::{Member, Observation, Seen};
 use crate::remedies::{book, switchover};
 use crate::round::Round;
@@ -156,10 +156,18 @@ pub(super) fn semi_sync_starved(seen: &Observation) -> Option<String> {
 
 pub(super) fn book_outdated(seen: &Observation) -> Option<String> {
     let register = seen.register.as_ref()?;
-    let new = book::updated(seen, register, 0)?;
-    Some(format!(
-        "{} of {} members count for a failover",
-        new.counted.len(),
-        register.membership.members.len()
-    ))
+    if let Some(new) = book::updated(seen, register, 0) {
+        return Some(format!(
+            "{} of {} members count for a failover",
+            new.counted.len(),
+            register.membership.members.len()
+        ));
+    }
+    let open = seen.primary()?.1.server()?.writable;
+    let members = seen.members.iter();
+    let waiting: Vec<_> = members
+        .filter(|(id, member)| open && uncounted(seen, **id, member))
+        .map(|(id, _)| format!("member {id} follows and was not yet seen to hold everything"))
+        .collect();
+    (!waiting.is_empty()).then(|| waiting.join("; "))
 }

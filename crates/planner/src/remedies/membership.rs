@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use moco_model::register::Membership;
 use moco_model::{GtidSet, MemberId, Millis, Phase, Register, quorum};
 
-use crate::members::ready_followers;
+use crate::members::{holds_everything, ready_followers, settled_followers};
 use crate::observation::{Member, Observation};
 use crate::plan::{Expect, Step};
 
@@ -44,11 +44,8 @@ fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)
     let old = &register.membership.members;
     let new = wanted(seen);
     let caught_up = |id: &MemberId| {
-        seen.members.get(id).is_some_and(|member| {
-            member.runs_with_data()
-                && seen.follows_primary(member)
-                && seen.holds_primary_set(member)
-        })
+        let member = seen.members.get(id);
+        member.is_some_and(|member| holds_everything(seen, *id, member))
     };
     let open = seen.primary()?.1.server()?.writable;
     // The primary is handed over before it may leave, and nobody joins and leaves in one step.
@@ -63,7 +60,7 @@ fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)
     let size = |members: &BTreeSet<MemberId>| u32::try_from(members.len()).unwrap_or(u32::MAX);
     let acks = quorum::acks(size(old)).max(quorum::acks(size(&new)));
     let needed = acks.min(size(&new).saturating_sub(1));
-    let stay = ready_followers(seen).intersection(&new).count();
+    let stay = settled_followers(seen).intersection(&new).count();
     if new.len() < old.len() && u32::try_from(stay).unwrap_or(0) < needed {
         return None;
     }
@@ -119,7 +116,13 @@ fn finish(seen: &Observation, register: &Register) -> Option<(Membership, String
     let members = register.membership.members.clone();
     // A commit that still waits may have been acknowledged by a leaver alone.
     let left = left_behind(seen, register)?;
-    let ready = ready_followers(seen)
+    // What leavers acknowledged since the mark nobody else need have; without leavers the mark tells enough.
+    let followers = if register.membership.all() == members {
+        settled_followers(seen)
+    } else {
+        ready_followers(seen)
+    };
+    let ready = followers
         .intersection(&members)
         .filter(|id| {
             let held = seen.members.get(id).and_then(Member::held);

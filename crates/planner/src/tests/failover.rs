@@ -1,5 +1,7 @@
 //! The primary is lost, or asked to go.
 
+use std::collections::BTreeMap;
+
 use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
 use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing, ThreadState};
@@ -7,7 +9,7 @@ use moco_model::{Command, Epoch, MemberId};
 
 use super::world::{World, silent};
 use crate::check::{Refusal, check};
-use crate::observation::Ask;
+use crate::observation::{Ask, Mark, Rule};
 use crate::plan::Expect;
 use crate::{Plan, Step};
 
@@ -117,6 +119,90 @@ fn a_member_that_does_not_count_neither_promises_nor_wins() {
     let log = world.run_until_healthy(200);
     assert_eq!(world.primary(), 0, "{log:#?}");
     assert!(world.register().counted.contains_key(&MemberId(1)));
+}
+
+#[test]
+fn a_busy_cluster_grows_although_its_primary_is_always_ahead() {
+    let mut world = healthy(3);
+    world.want(5);
+    let begins = |world: &World, version: &str| {
+        let plan = world.decide().plan;
+        plan.steps
+            .first()
+            .is_some_and(|step| step.to_string().contains(version))
+    };
+    let until = |world: &mut World, version: &str| {
+        while !begins(world, version) {
+            assert_eq!(world.run(1).len(), 1, "{:?}", world.decide());
+        }
+    };
+    until(&mut world, "membership version 2");
+    let earlier = Mark::of(&world.seen);
+    world.write(0, 1); // after the replicas were read
+    assert!(!begins(&world, "membership version 2"));
+    world.seen.mark = earlier;
+    assert!(begins(&world, "membership version 2"));
+
+    (world.seen.mark, _) = (None, world.replicate());
+    until(&mut world, "membership version 3");
+    let earlier = Mark::of(&world.seen).unwrap();
+    assert!(!earlier.settled, "nothing was known of the rule before");
+    world.write(0, 1);
+    world.seen.mark = Some(earlier.clone());
+    assert!(!begins(&world, "membership version 3"));
+    let settled = Mark {
+        settled: true,
+        ..earlier
+    };
+    let other = Rule {
+        acks: 1,
+        ..settled.rule
+    };
+    world.seen.mark = Some(Mark {
+        rule: other,
+        ..settled.clone()
+    });
+    assert!(!begins(&world, "membership version 3"));
+    world.seen.mark = Some(settled);
+    assert!(begins(&world, "membership version 3"));
+}
+
+#[test]
+fn a_member_that_came_back_counts_although_the_busy_primary_is_always_ahead_of_it() {
+    let mut world = healthy(3);
+    world.guard(1).incarnation = "another".into();
+    let register = world.register().clone();
+    let mark = Mark::of(&world.seen).unwrap();
+    world.write(0, 1); // after the replicas were read
+    let decision = world.decide();
+    assert_eq!(decision.verdict.code, "BookOutdated");
+    assert!(!decision.verdict.standing.healthy, "nobody could take over");
+    assert_eq!(decision.plan.steps, vec![], "it lacks a transaction");
+
+    let of_other_data = Mark {
+        incarnations: BTreeMap::from([(MemberId(1), "lost".to_owned())]),
+        ..mark.clone()
+    };
+    let of_another_epoch = Mark {
+        epoch: Epoch(0),
+        ..mark.clone()
+    };
+    for wrong in [of_other_data, of_another_epoch] {
+        world.seen.mark = Some(wrong);
+        assert_eq!(world.decide().plan.steps, vec![], "{:?}", world.seen.mark);
+    }
+    world.seen.mark = Some(mark);
+    let plan = world.decide().plan;
+    let [Step::Record { register: new, .. }] = plan.steps.as_slice() else {
+        panic!("{plan:?}");
+    };
+    assert_ne!(new.counted, register.counted);
+    assert_eq!(new.counted[&MemberId(1)], "another");
+    world.seen.mark = None;
+    assert_eq!(
+        check(&plan, &world.seen),
+        Err(Refusal::CountsTooEarly(MemberId(1)))
+    );
 }
 
 #[test]

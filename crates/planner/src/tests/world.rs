@@ -83,6 +83,7 @@ impl World {
             initialised_before: false,
             platform: vec![],
             members: (0..n).map(|id| (MemberId(id), member(id))).collect(),
+            mark: None,
         };
         Self {
             seen,
