@@ -73,6 +73,8 @@ pub(super) fn observation(seen: &Seen) -> Observation {
         initialised_before: false,
         platform: Vec::new(),
         members: members.collect(),
+        // Nothing is remembered from one look to the next: what needs that is the swarm's.
+        mark: None,
     }
 }
 
