@@ -1,5 +1,6 @@
 //! The load: all writers and readers of a run, from their start to the report.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +25,8 @@ use crate::report::Report;
 use crate::seed::Seed;
 use crate::{register, verify, writer};
 
-/// The writer at a member's own address is numbered by the member and this.
-pub(crate) const AT_MEMBER: u32 = 1_000;
+/// Writers at members' own addresses have higher numbers than this.
+const AT_MEMBER: u32 = 1_000;
 /// How long the first acknowledged write of every writer is waited for.
 const FIRST: Duration = Duration::from_secs(60);
 
@@ -41,6 +42,8 @@ pub(crate) struct Load {
     readers: Vec<JoinHandle<Sights>>,
     reigns: JoinHandle<Vec<Reign>>,
     marks: Vec<Mark>,
+    /// The members' own addresses that are written to.
+    known: BTreeSet<SocketAddr>,
 }
 
 /// What is seen of a load while it runs.
@@ -76,6 +79,7 @@ impl Load {
             writers: Vec::new(),
             readers: Vec::new(),
             marks: Vec::new(),
+            known: BTreeSet::new(),
         };
         for number in 0..load.writing.writers {
             let every = load.writing.every();
@@ -106,16 +110,18 @@ impl Load {
         self.pages.push(page);
     }
 
-    /// A writer at the own address of every member that has none yet.
+    /// A writer at the own address of every member that has none there yet; those at addresses that
+    /// members had before stay.
     pub(crate) fn add_members(&mut self, status: &Status) -> anyhow::Result<()> {
         for member in &status.members {
-            let path = Path::Member(member.id);
-            if self.pages.iter().any(|page| page.path == path) {
+            if !self.known.insert(member.address) {
                 continue;
             }
+            let number = AT_MEMBER + u32::try_from(self.known.len()).unwrap_or(0);
+            let path = Path::Member(member.id);
             let login = Login::new(&self.home, Account::Writable, member.address)?;
             let every = Duration::from_millis(self.writing.stray_ms.max(1));
-            self.add_writer(AT_MEMBER + member.id.0, path, login, every);
+            self.add_writer(number, path, login, every);
         }
         Ok(())
     }

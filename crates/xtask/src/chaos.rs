@@ -4,7 +4,7 @@
 //! the benches drive it, too: they tell it what to do on its standard input.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -17,22 +17,41 @@ use crate::cmd::Cmd;
 use crate::demo::Local;
 use crate::paths;
 use crate::say::{Watch, say, wait_until};
+use crate::testbed::layout::DEFAULT_NAME;
 
 pub(crate) mod hosts;
+mod k8s;
+mod mirror;
+mod summary;
 
 /// The name of the hosts of the members.
 const HOSTS: &str = "moco-chaos";
 
+/// Where chaos is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum On {
+    /// A cluster in local mode.
+    Local,
+    /// A cluster on the test cluster, which is started if it is not up.
+    K8s,
+}
+
 /// What `cargo xtask chaos` is told.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
+    /// Where.
+    #[arg(long, value_enum, default_value_t = On::Local)]
+    on: On,
+    /// The name of the test cluster.
+    #[arg(long, env = "MOCO_TESTBED", default_value = DEFAULT_NAME)]
+    testbed: String,
     /// How many things are broken.
     #[arg(long, default_value_t = 50)]
     events: u32,
     /// What chooses them; the same seed chooses the same.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Only events of these kinds, separated by commas.
+    /// In local mode: only events of these kinds, separated by commas.
     #[arg(long)]
     kinds: Option<String>,
     /// Rows a second of all writers together at most.
@@ -49,6 +68,9 @@ pub(crate) struct Options {
 
 /// `cargo xtask chaos`.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.on == On::K8s {
+        return k8s::run(&options.testbed, options.events, options.seed, options.rate);
+    }
     let local = prepare(options)?;
     let program = program()?;
     local.up(&paths::checkout()?.join("examples/mysqlcluster.yaml"))?;
@@ -185,6 +207,7 @@ pub(crate) struct Report {
     pub(crate) phantom: u64,
     pub(crate) unknown: u64,
     pub(crate) overlapping: u64,
+    pub(crate) stale_reads: u64,
     pub(crate) violations: Vec<String>,
     pub(crate) marks: Vec<Stretch>,
 }
@@ -213,12 +236,19 @@ const WHOLE: Duration = Duration::from_secs(300);
 
 impl Load {
     /// Starts a load on a cluster; returns when all its writers have written.
-    pub(crate) fn start(program: &std::path::Path, local: &Local, words: &[&str]) -> Result<Self> {
-        let mut child = Command::new(program)
+    pub(crate) fn start(program: &Path, local: &Local, words: &[&str]) -> Result<Self> {
+        let command = Command::new(program);
+        Self::spawn(command, &local.home(), local.program(), words)
+    }
+
+    /// The same with a command that runs `moco-chaos` and takes its words, on the cluster with this folder, which is
+    /// driven by `driver`.
+    fn spawn(mut command: Command, home: &Path, driver: &Path, words: &[&str]) -> Result<Self> {
+        let mut child = command
             .args(["load", "--home"])
-            .arg(local.home())
+            .arg(home)
             .arg("--program")
-            .arg(local.program())
+            .arg(driver)
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -284,14 +314,28 @@ impl Load {
         })
     }
 
+    /// Waits until the cluster is seen not to be whole.
+    pub(crate) fn wait_until_broken(&mut self) -> Result<()> {
+        wait_until("the cluster not to be whole", CHANGE, || {
+            let whole = self.look()?.missing.is_none();
+            Ok(whole.then(|| "it is whole".to_owned()))
+        })
+    }
+
     /// Ends the writing; an error unless the ledger is clean.
-    pub(crate) fn stop(mut self) -> Result<Report> {
-        self.tell("stop")?;
-        let report: Report = self.answer().context("wait for the report")?;
-        let status = self.child.wait().context("wait for moco-chaos")?;
-        if !status.success() {
+    pub(crate) fn stop(self) -> Result<Report> {
+        let report = self.stop_with_report()?;
+        if !report.violations.is_empty() {
             bail!("the ledger is not clean: {}", report.violations.join("; "));
         }
+        Ok(report)
+    }
+
+    /// Ends the writing, and tells whatever was found.
+    fn stop_with_report(mut self) -> Result<Report> {
+        self.tell("stop")?;
+        let report: Report = self.answer().context("wait for the report")?;
+        self.child.wait().context("wait for moco-chaos")?;
         Ok(report)
     }
 

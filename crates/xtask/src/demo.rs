@@ -54,13 +54,11 @@ impl Local {
     pub(crate) fn prepare(word: &str, profile: Profile, dir: PathBuf) -> Result<Self> {
         let mysql = MysqlRoot::ensure(word)?;
         say("building moco and moco-local (the first time takes some minutes)");
-        let moco = build_static("moco", profile)?;
-        let program = build_static("moco-local", profile)?;
         // Copies: a build that follows must not change what a running cluster starts next.
         let programs = dir.join("programs");
         Ok(Self {
-            program: kept(&programs, &program)?,
-            moco: kept(&programs, &moco)?,
+            moco: kept(&programs, &build_static("moco", profile)?)?,
+            program: kept(&programs, &build_static("moco-local", profile)?)?,
             mysqld: mysql.mysqld(),
             dir,
             hosts: None,

@@ -3,6 +3,7 @@
 //! Pairs run in the order A B, B A, A B …, so that what else happens on the machine hits both. The worst run is always
 //! shown. A figure is never a test: no number here makes a build red.
 
+mod clone;
 mod failover;
 mod fresh;
 mod rejoin;
@@ -78,6 +79,11 @@ struct Bench {
 }
 
 const BENCHES: &[Bench] = &[
+    Bench {
+        name: "clone",
+        shows: "a new replica, over a copy of the same files",
+        run: clone::run,
+    },
     Bench {
         name: "failover",
         shows: "how long nobody can write when the primary dies, falls silent, or stands still",

@@ -185,19 +185,29 @@ fn heal_all(testbed: &Testbed) -> Result<()> {
 }
 
 fn treat(testbed: &Testbed, pod: &str, treatment: Treatment, name: &str) -> Result<()> {
-    let (signal, done) = match treatment {
-        Treatment::Kill => (Signal::KILL, "killed"),
-        Treatment::Freeze => (Signal::STOP, "froze"),
-        Treatment::Thaw => (Signal::CONT, "thawed"),
+    let done = match treatment {
+        Treatment::Kill => "killed",
+        Treatment::Freeze => "froze",
+        Treatment::Thaw => "thawed",
     };
     for pid in find(testbed, pod, name)? {
-        let target = Pid::from_raw(pid).with_context(|| format!("{pid} is no process id"))?;
-        kill_process(target, signal).with_context(|| format!("signal process {pid} of {pod}"))?;
+        signal(pid, treatment).with_context(|| format!("treat {name} of {pod}"))?;
         say(&format!(
             "{done} {name} of {pod}, pid {pid} of this machine"
         ));
     }
     Ok(())
+}
+
+/// Does it to a process that was found before.
+pub(crate) fn signal(pid: i32, treatment: Treatment) -> Result<()> {
+    let signal = match treatment {
+        Treatment::Kill => Signal::KILL,
+        Treatment::Freeze => Signal::STOP,
+        Treatment::Thaw => Signal::CONT,
+    };
+    let target = Pid::from_raw(pid).with_context(|| format!("{pid} is no process id"))?;
+    kill_process(target, signal).with_context(|| format!("signal process {pid}"))
 }
 
 /// The processes of a pod, NAMESPACE/NAME, that are called `name`; an error if there is none.
