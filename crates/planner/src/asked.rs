@@ -46,6 +46,13 @@ pub(crate) fn demand(seen: &Observation) -> Option<Demand> {
     lead.or_else(leave)
 }
 
+/// The primary, if it is still asked to lead: whoever decided that could not say that it was answered. Left
+/// alone, the wish would bring this member back after its next failover.
+pub(crate) fn answered(seen: &Observation) -> Option<MemberId> {
+    let (register, primary) = seen.primary()?;
+    matches!(primary.ask, Some(Ask::Lead { .. })).then_some(register.primary)
+}
+
 /// Who would become primary, or why nobody can at this moment.
 pub(crate) fn target(seen: &Observation, to: Option<MemberId>) -> Result<MemberId, String> {
     let mut hindrances = Vec::new();

@@ -1,6 +1,7 @@
 //! Small worlds, and what is decided in them.
 
 mod failover;
+mod faults;
 mod tables;
 mod world;
 

@@ -3,7 +3,7 @@
 use moco_model::register::Cause;
 use moco_model::{MemberId, Phase, quorum};
 
-use crate::asked::{demand, target};
+use crate::asked::{answered, demand, target};
 use crate::members::{ready_followers, uncounted};
 use crate::observation::{Member, Observation, Seen};
 use crate::remedies::{book, switchover};
@@ -79,6 +79,9 @@ pub(super) fn switchover_asked(seen: &Observation) -> Option<String> {
     let (register, _) = seen.primary()?;
     if register.switchover.is_some() {
         return None;
+    }
+    if let Some(id) = answered(seen) {
+        return Some(format!("member {id} is primary, as was asked"));
     }
     let demand = demand(seen)?;
     Some(match target(seen, demand.to) {

@@ -10,7 +10,7 @@ use moco_model::{Command, MemberId, Millis, Register, Role, quorum};
 
 use super::failover::{promise, push_handover};
 use super::{Treatment, install, successor};
-use crate::asked::{demand, hindrance, target};
+use crate::asked::{answered, demand, hindrance, target};
 use crate::observation::{Member, Observation};
 use crate::plan::{Expect, Step};
 use crate::round::Round;
@@ -24,6 +24,9 @@ const HINDERED_MS: Millis = 250;
 
 /// Records what is to be done, once somebody can take over.
 pub(super) fn begin(seen: &Observation, now: Millis) -> Treatment {
+    if let Some(member) = answered(seen) {
+        return Treatment::Act(vec![Step::Settle { member }]);
+    }
     let (Some((register, primary)), Some(demand)) = (seen.primary(), demand(seen)) else {
         return Treatment::Nothing;
     };
