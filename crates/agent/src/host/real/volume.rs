@@ -85,6 +85,9 @@ pub fn wipe(data_dir: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use moco_model::guard::DataState;
+    use moco_model::{Epoch, GtidSet};
+
     use super::*;
 
     fn uid() -> ClusterUid {
@@ -100,6 +103,37 @@ mod tests {
         fs::write(volume.path().join("data/ibdata1"), "x").unwrap();
         let fault = inspect(volume.path(), &uid(), MemberId(0)).unwrap_err();
         assert_eq!(fault.code, FaultCode::UnknownData);
+    }
+
+    #[test]
+    fn the_volume_of_another_member_or_cluster_is_refused_and_its_owner_named() {
+        let volume = tempfile::tempdir().unwrap();
+        let guard = Guard {
+            cluster: uid(),
+            member: MemberId(3),
+            epoch: Epoch(4),
+            promised: Epoch(4),
+            opened: None,
+            role: None,
+            membership: None,
+            incarnation: "i".into(),
+            data: DataState::Holding,
+            boot_id: "b".into(),
+            pod_uid: "p".into(),
+            volume_id: "v".into(),
+            watermark: GtidSet::new(),
+            server_version: None,
+        };
+        guard_file::write(volume.path(), &guard).unwrap();
+        let other = ClusterUid("w".into());
+        for (cluster, member) in [(uid(), MemberId(0)), (other, MemberId(3))] {
+            let fault = inspect(volume.path(), &cluster, member).unwrap_err();
+            assert_eq!(fault.code, FaultCode::ForeignVolume);
+            let owner = "member 3 of the cluster with uid u;";
+            assert!(fault.sentence.contains(owner), "{}", fault.sentence);
+        }
+        let own = inspect(volume.path(), &uid(), MemberId(3));
+        assert_eq!(own, Ok(Some(guard)));
     }
 
     #[test]
