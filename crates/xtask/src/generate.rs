@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use moco_planner::Problem;
 
 use crate::cargo::{Profile, static_cargo};
+use crate::faults;
 use crate::paths;
 use crate::say::say;
 
@@ -66,6 +67,10 @@ fn generated() -> Result<Vec<Generated>> {
     files.push(Generated {
         path: folder.join("README.md"),
         text: index(),
+    });
+    files.push(Generated {
+        path: checkout.join("docs/faults.md"),
+        text: faults::page()?,
     });
     Ok(files)
 }

@@ -20,6 +20,7 @@ mod counts;
 mod demo;
 mod e2e;
 mod elf;
+mod faults;
 mod generate;
 mod images;
 mod mysql_root;

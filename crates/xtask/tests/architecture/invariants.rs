@@ -3,7 +3,7 @@
 use crate::checkout::{self, code_spans, is_kind, rows, section, text};
 
 /// Whether `source` has a test called `name`: a function whose attributes say so.
-fn has_test(source: &str, name: &str) -> bool {
+pub(crate) fn has_test(source: &str, name: &str) -> bool {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     let is_function = |line: &str| {
         let line = line.strip_prefix("async ").unwrap_or(line);

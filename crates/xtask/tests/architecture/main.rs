@@ -10,6 +10,8 @@ mod code_map;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod invariants;
 #[cfg(test)]
 mod problems;
