@@ -121,9 +121,9 @@ fn missing(cluster: &Cluster, mirror: &Mirror, load: &mut Load) -> Result<Option
 
 fn judge(report: &Report, seed: u64) -> Result<()> {
     say(&format!("seed {seed}: {}", summary::line(report)));
-    summary::kinds(&report.marks)
-        .iter()
-        .for_each(|line| say(line));
+    for line in summary::kinds(&report.marks) {
+        say(&line);
+    }
     for broken in &report.violations {
         say(&format!("  BROKEN: {broken}"));
     }

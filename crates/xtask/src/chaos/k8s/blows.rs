@@ -56,22 +56,22 @@ const fn blow(
 
 const BLOWS: &[Blow] = &[
     blow("kill-primary", 10, |stage, _| {
-        stage.process(stage.primary()?, Treatment::Kill, "mysqld")
+        Ok(stage.process(stage.primary()?, Treatment::Kill, "mysqld"))
     }),
     blow("kill-replica", 4, |stage, draw| {
-        stage.process(stage.replica(draw)?, Treatment::Kill, "mysqld")
+        Ok(stage.process(stage.replica(draw)?, Treatment::Kill, "mysqld"))
     }),
     blow("kill-agent", 4, |stage, _| {
-        stage.process(stage.primary()?, Treatment::Kill, "agent")
+        Ok(stage.process(stage.primary()?, Treatment::Kill, "agent"))
     }),
     blow("kill-primary-container", 5, |stage, _| {
-        stage.process(stage.primary()?, Treatment::Kill, "supervise")
+        Ok(stage.process(stage.primary()?, Treatment::Kill, "supervise"))
     }),
     blow("freeze-primary", 5, |stage, draw| {
-        stage.freeze(stage.primary()?, &["mysqld"], draw)
+        Ok(stage.freeze(stage.primary()?, &["mysqld"], draw))
     }),
     blow("freeze-primary-container", 4, |stage, draw| {
-        stage.freeze(stage.primary()?, &["supervise", "agent", "mysqld"], draw)
+        Ok(stage.freeze(stage.primary()?, &["supervise", "agent", "mysqld"], draw))
     }),
     blow("cut-primary-node", 6, |stage, draw| {
         let host = stage.node(stage.primary()?)?;
@@ -213,15 +213,15 @@ impl Stage<'_> {
     }
 
     /// One that does not run is told, and no error: events do not wait for each other.
-    fn process(&self, member: u64, treatment: Treatment, name: &str) -> Result<String> {
+    fn process(&self, member: u64, treatment: Treatment, name: &str) -> String {
         let done = self.treat(&self.pod(member), treatment, name);
-        Ok(match done {
+        match done {
             Ok(()) => format!("{name} of member {member}"),
             Err(error) => format!("{error:#}"),
-        })
+        }
     }
 
-    fn freeze(&self, member: u64, names: &[&str], draw: &Draw) -> Result<String> {
+    fn freeze(&self, member: u64, names: &[&str], draw: &Draw) -> String {
         for name in names {
             let _ = self.treat(&self.pod(member), Treatment::Freeze, name);
         }
@@ -229,7 +229,7 @@ impl Stage<'_> {
         for name in names {
             let _ = self.treat(&self.pod(member), Treatment::Thaw, name);
         }
-        Ok(held(&format!("member {member}"), draw))
+        held(&format!("member {member}"), draw)
     }
 
     /// Cuts lines, and heals them after a while.
