@@ -106,7 +106,7 @@ problems! {
     /// Another primary is asked for.
     SwitchoverAsked { blocks: false, advice: "Nothing to do, or see what the message says it waits for." }
     /// Fewer replicas acknowledge than a commit waits for: writes wait.
-    SemiSyncStarved { blocks: false, advice: "Writes wait and nothing is lost. Bring back a replica; the status says which one is missing and why." }
+    SemiSyncStarved { blocks: false, advice: "Writes wait and nothing is lost. Bring back a replica; the status says which one is missing and why. When only members without data are left to acknowledge, MOCO ends the mysqld of the primary, because writes that wait hold every clone up; it starts again closed and is opened when a clone follows it." }
     /// Other members are wanted than recorded.
     MembersChanging { blocks: false, advice: "Nothing to do: newcomers are cloned, catch up, begin to acknowledge, and then count; members that are to go stop acknowledging first. A member that cannot be asked cannot be removed." }
     /// A replica's agent cannot be reached, or its mysqld does not answer.

@@ -72,6 +72,7 @@ pub(crate) fn treat(
         Problem::PromisePending => resume::treat(seen, now),
         Problem::NotInitialised => Treatment::of(initialise::steps(seen, now)),
         Problem::TwoWritable | Problem::FormerPrimary => retire::treat(seen),
+        Problem::SemiSyncStarved => Treatment::of(fill::starved(seen)),
         Problem::MembersAtGate => Treatment::of(start::steps(seen)),
         Problem::ErrantTransactions | Problem::HistoryPurged => rebuild::treat(seen),
         Problem::MembersEmpty => Treatment::of(fill::steps(seen)),
@@ -93,7 +94,6 @@ pub(crate) fn treat(
         | Problem::PodCannotRun
         | Problem::ObjectRefused
         | Problem::WaitingForMembers
-        | Problem::SemiSyncStarved
         | Problem::ReplicaUnreachable
         | Problem::SettingsDrifted => Treatment::Nothing,
     }

@@ -48,6 +48,24 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
     first.and_then(clone).into_iter().collect()
 }
 
+/// Writes began to wait for acknowledgements while a member is being cloned: the primary is ended when
+/// it may be the donor and nobody else can acknowledge.
+pub(super) fn starved(seen: &Observation) -> Vec<Step> {
+    let Some((register, primary)) = seen.primary() else {
+        return Vec::new();
+    };
+    let cloning = |member: &Member| matches!(member.phase(), Some(Phase::Cloning(_)));
+    if !seen.members.values().any(cloning) {
+        return Vec::new();
+    }
+    match donor(seen, register, primary) {
+        Donor::EndPrimary => order(seen, register.primary, Command::Retire)
+            .into_iter()
+            .collect(),
+        Donor::Member(_) | Donor::None => Vec::new(),
+    }
+}
+
 fn follow(seen: &Observation, id: MemberId, source: &Endpoint) -> Option<Step> {
     let acknowledge = if should_acknowledge(seen, id) {
         Acknowledge::Yes

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
 use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing, ThreadState};
-use moco_model::{Command, Epoch, MemberId};
+use moco_model::{Command, Epoch, MemberId, Phase};
 
 use super::world::{World, silent};
 use crate::check::{Refusal, check};
@@ -620,4 +620,23 @@ fn the_linter_lets_nobody_end_a_primary_that_is_acknowledged_or_clone_from_a_str
     let donor = world.member(2).endpoint.clone();
     let clone = Step::Send(world.order(1, Command::Clone { donor }));
     assert_eq!(refused(&world, clone), Refusal::OverwritesData(MemberId(1)));
+}
+
+#[test]
+fn a_write_that_arrives_during_the_clone_ends_the_primary_too_unless_another_member_may_come_back()
+{
+    for (n, ended) in [(2, true), (3, false)] {
+        let mut world = healthy(n);
+        world.lose_volume(1);
+        if n == 3 {
+            world.vanish(2);
+        }
+        world.report(1).phase = Phase::Cloning(90);
+        world.server(0).semi_sync.waiting = 1;
+        world.server(0).semi_sync.clients = 0;
+        let plan = world.decide().plan;
+        let retires =
+            |step: &Step| matches!(step, Step::Send(order) if order.command == Command::Retire);
+        assert_eq!(plan.steps.iter().any(retires), ended, "{n}: {plan:?}");
+    }
 }

@@ -48,11 +48,9 @@ pub fn take(
 
 fn fits(order: &Order) -> bool {
     let role = match order.command {
-        Command::Start { .. } | Command::Fence => return true,
+        Command::Start { .. } | Command::Fence | Command::Retire => return true,
         Command::Promote { .. } | Command::Open { .. } | Command::SetAcks { .. } => Role::Primary,
-        Command::Clone { .. } | Command::Follow { .. } | Command::Retire | Command::Discard => {
-            Role::Replica
-        }
+        Command::Clone { .. } | Command::Follow { .. } | Command::Discard => Role::Replica,
     };
     let opens = matches!(
         order.command,

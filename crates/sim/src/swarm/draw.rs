@@ -72,13 +72,13 @@ fn freely(rng: &mut Rng) -> Plan {
         3 => 5,
         _ => 3,
     };
-    let lasts = 5_000 + rng.below(10_000);
+    let lasts = 3_000 + rng.below(7_000);
     let mut faults: Vec<(Duration, Fault)> = Vec::new();
     for _ in 0..rng.below(7) {
         // Every other one comes while the one before is being dealt with.
         let at = match faults.last() {
             Some((before, _)) if rng.once_in(2) => *before + rng.millis(0, 900),
-            _ => rng.millis(1_500, lasts),
+            _ => rng.millis(1_000, lasts),
         };
         let kind = drawn_kind(rng);
         let had = |kind| faults.iter().any(|(_, fault)| Kind::from(*fault) == kind);
@@ -94,7 +94,7 @@ fn freely(rng: &mut Rng) -> Plan {
     Plan {
         seed: 0,
         members,
-        faults_until: Duration::from_millis(lasts + 1_000),
+        faults_until: Duration::from_millis(lasts + 500),
         faults,
         aimed: Vec::new(),
         mutation: None,
@@ -145,7 +145,7 @@ fn aimed(rng: &mut Rng) -> Plan {
     Plan {
         seed: 0,
         members,
-        faults_until: begun + rng.millis(4_000, 9_000),
+        faults_until: begun + rng.millis(2_000, 6_000),
         faults,
         aimed: aims,
         mutation: None,
@@ -154,7 +154,7 @@ fn aimed(rng: &mut Rng) -> Plan {
 
 /// What brings a procedure about.
 fn opening(rng: &mut Rng, procedure: &str, aim: Moment, members: u32) -> Vec<(Duration, Fault)> {
-    let at = rng.millis(2_500, 3_500);
+    let at = rng.millis(1_200, 2_000);
     let replica = 1 + rng.id(members.saturating_sub(1).max(1));
     match procedure {
         "failover" => {

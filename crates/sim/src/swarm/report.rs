@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::draw::draw;
 use super::hunt::{Hunted, hunt as hunts, shrink};
@@ -42,8 +42,9 @@ pub struct Swarm<'a> {
 
 /// Runs seed after seed, and tells `say` how it goes. True when every property held in all of them.
 pub fn swarm(how: &Swarm<'_>, mut say: impl FnMut(&str)) -> bool {
+    let begun = Instant::now();
     let hunted = hunts(how.first, how.runs, how.time, how.threads, None);
-    say(&summary(&hunted, how.time));
+    say(&summary(&hunted, begun.elapsed()));
     say(&table(&hunted));
     let (Some((plan, outcome)), Some(seed)) = (&hunted.found, hunted.seed) else {
         return true;
@@ -111,11 +112,11 @@ fn told(outcome: &Outcome, mut say: impl FnMut(&str)) -> bool {
     outcome.violation.is_none()
 }
 
-fn summary(hunted: &Hunted, time: Duration) -> String {
+fn summary(hunted: &Hunted, took: Duration) -> String {
     format!(
-        "{} runs within {} s: {} hours of a cluster's life, {} steps, {} writes answered OK, {} changes of the primary",
+        "{} runs in {} s: {} hours of a cluster's life, {} steps, {} writes answered OK, {} changes of the primary",
         hunted.runs,
-        time.as_secs(),
+        took.as_secs(),
         hunted.seconds / 3_600,
         hunted.steps,
         hunted.acked,

@@ -65,9 +65,9 @@ pub struct Outcome {
 /// How long a mended cluster may take to be healthy.
 const HEALING: Duration = Duration::from_secs(180);
 /// How long a cluster must be healthy to be called so.
-const SETTLED: Duration = Duration::from_secs(3);
+const SETTLED: Duration = Duration::from_millis(1_500);
 /// How long a healthy cluster is watched.
-const QUIET: Duration = Duration::from_secs(8);
+const QUIET: Duration = Duration::from_secs(3);
 /// Steps within one moment, at most: more is a task that spins.
 const SPIN: u64 = 200_000;
 

@@ -168,7 +168,9 @@ fn copy(state: &mut State, id: u8, donor: u8, mutation: Option<Mutation>) {
         .is_some_and(|guard| guard.data == Data::Empty);
     let source = *state.member(donor);
     let usable = state.member(id).server.is_some() && source.server.is_some();
-    if !empty || !usable || !state.linked(id, donor) {
+    // A commit that waits holds a clone up.
+    let held_up = source.server.is_some_and(|server| server.waiting != 0);
+    if !empty || !usable || held_up || !state.linked(id, donor) {
         return;
     }
     let held = source.visible();
