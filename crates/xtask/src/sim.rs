@@ -18,7 +18,7 @@ const PROGRAM: &str = "moco-sim";
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The runs of every `cargo xtask test`: the same seeds each time.
-const RUNS: u32 = 4_000;
+const RUNS: u32 = 1_200;
 
 /// Seconds for all small worlds in every `cargo xtask test`.
 const SECONDS: u32 = 40;

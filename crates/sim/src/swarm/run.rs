@@ -266,7 +266,7 @@ impl Course {
             // What was said before the last fault says nothing any more.
             stage.api.verdict = None;
         });
-        if self.scene.executor.with_rng(|rng| rng.below(8)) > 0 {
+        if self.scene.executor.with_rng(|rng| rng.below(32)) > 0 {
             // Otherwise the controllers have only what agents tell them, and their own clocks.
             self.scene.wake_controllers();
         }
