@@ -1,4 +1,6 @@
-//! Pods whose role label is not the member's role: replicas first, so that no two are the primary.
+//! Pods whose role label is not the member's role. The primary's is set first: with the others' first its Service would
+//! lead nowhere for a moment, and kube-proxy, which follows within a second by default, could keep it so for as long.
+//! Until the other label is gone, some new connections reach the former primary, which is closed and says so at once.
 
 use moco_model::{MemberId, Role};
 
@@ -27,14 +29,8 @@ fn labels(seen: &Observation, wrong: impl Fn(MemberId, &Member) -> bool) -> Vec<
             role: role_of(seen, *id),
         })
         .collect();
-    steps.sort_by_key(|step| {
-        matches!(
-            step,
-            Step::Label {
-                role: Role::Primary,
-                ..
-            }
-        )
-    });
+    let is_primary =
+        |step: &Step| matches!(step, Step::Label { role, .. } if *role == Role::Primary);
+    steps.sort_by_key(|step| !is_primary(step));
     steps
 }

@@ -58,6 +58,18 @@ fn when_mysqld_of_the_primary_ends_another_member_takes_over_and_it_comes_back_w
 }
 
 #[test]
+fn clients_are_led_to_the_new_primary_before_they_are_led_away_from_the_old_one() {
+    let mut world = healthy(3);
+    world.member(1).ask = Some(Ask::Lead {
+        because: "a test".into(),
+    });
+    let log = world.run_until_healthy(200);
+    let position = |text: &str| log.iter().position(|line| line.contains(text)).unwrap();
+    let [to, from] = ["label member 1 as primary", "label member 0 as replica"].map(position);
+    assert!(to < from, "{log:#?}");
+}
+
+#[test]
 fn while_nobody_can_write_no_pass_waits_for_a_former_primary_unless_it_is_needed() {
     let mut world = healthy(3);
     world.server(0).writable = false;
