@@ -16,6 +16,7 @@ mod cluster;
 mod fence;
 mod heartbeat;
 mod promote;
+mod relay;
 mod replication;
 mod server;
 mod silence;

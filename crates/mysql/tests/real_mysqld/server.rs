@@ -353,6 +353,36 @@ fn clients_are_put_out_and_the_administrator_stays() {
     });
 }
 
+#[test]
+fn a_server_that_is_full_of_clients_still_lets_the_administrator_in() {
+    let Some(lab) = lab() else { return };
+    let mysqld = lab.prepared_with(&["max-connections = 4"]);
+    run(async {
+        let mut kept = mysqld.admin().await;
+        open::open(&mut kept, 0).await.unwrap();
+        let password = passwords().of(Account::Writable).reveal().to_owned();
+        let mut clients = Vec::new();
+        let refused = loop {
+            match mysqld.sql_as("moco-writable", &password).await {
+                Ok(client) => clients.push(client),
+                Err(refused) => break refused,
+            }
+            assert!(clients.len() < 5, "there is no bound");
+        };
+        let mysql_async::Error::Server(refused) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(refused.code, 1040);
+        assert!(status::read(&mut kept).await.unwrap().writable);
+        let mut another = mysqld.admin().await;
+        shutdown::put_clients_out(&mut another).await.unwrap();
+        until("the clients are out", async || {
+            clients[0].attempt("DO 1").await.is_err()
+        })
+        .await;
+    });
+}
+
 /// Collects what is logged.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);

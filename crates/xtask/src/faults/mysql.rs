@@ -144,8 +144,10 @@ pub(super) const ROWS: &[Row] = &[
         number: 71,
         fault: "Clients use up all connections",
         does: "The agent keeps the connections that it has; MySQL lets one administrator more in.",
-        tests: &[],
-        lacks: Lacks::All("nobody wrote a test yet with a server that is full of clients."),
+        tests: &[
+            "crates/mysql/tests/real_mysqld/server.rs::a_server_that_is_full_of_clients_still_lets_the_administrator_in",
+        ],
+        lacks: Lacks::Nothing,
     },
     Row {
         number: 72,

@@ -70,7 +70,11 @@ fn played(row: &Row) -> String {
         let plays = player.plays.iter();
         let names = plays.filter(|(_, rows)| rows.contains(&row.number));
         lines.extend(names.map(|(name, _)| {
-            let file = player.file.replace("{}", &name.replace('-', "_"));
+            let file = if player.file.ends_with(".rs") {
+                player.file.replace("{}", &name.replace('-', "_")) // as modules are named
+            } else {
+                player.file.replace("{}", name)
+            };
             format!("{} [{name}](../{file})", player.word)
         }));
     }
