@@ -1,8 +1,8 @@
 //! The page `docs/faults.md`: what can go wrong, what MOCO does about it, and what plays it; then where each
 //! invariant is checked. The test `architecture` looks everything up that the page names.
 //!
-//! The faults are in one file a chapter, with the tests that play them. What the stories and chaos play is in a file
-//! for each of them, because one run of theirs plays many faults. Start reading at [`page`].
+//! The faults are in one file a chapter, with the tests that play them. What stories, chaos and the simulator play is in
+//! a file for each of them, because one run of theirs plays many faults. Start reading at [`page`].
 
 mod backups;
 mod chaos;
@@ -12,7 +12,9 @@ mod mysql;
 mod network;
 mod people;
 mod processes;
+mod properties;
 mod render;
+mod simulator;
 mod steps;
 mod stories;
 mod watched;
@@ -96,7 +98,14 @@ struct Player {
     plays: &'static [(&'static str, &'static [u32])],
 }
 
-const PLAYERS: [&Player; 2] = [&stories::STORIES, &chaos::KINDS];
+const PLAYERS: [&Player; 6] = [
+    &stories::STORIES,
+    &chaos::KINDS,
+    &simulator::STORIES,
+    &simulator::KINDS,
+    &simulator::STEPS,
+    &simulator::SEARCH,
+];
 
 /// Where an invariant of `ARCHITECTURE.md` is checked beside its tests.
 struct Watched {
@@ -111,6 +120,8 @@ enum By {
     Linter(&'static str),
     /// The cluster's verdict: the problem that is shown, and treated where it can be.
     Verdict(&'static str),
+    /// A property that the simulator demands: its name.
+    Property(&'static str),
     /// A program checks it in its daily work: the file, and what happens there.
     Work(&'static str, &'static str),
     /// The judgement of a run with faults: the file, and what is compared there.
@@ -128,6 +139,18 @@ mod tests {
         let stored = crate::paths::checkout().unwrap().join("docs/faults.md");
         let found = fs::read_to_string(stored).unwrap();
         assert!(found == page().unwrap(), "run `cargo xtask gen`");
+    }
+
+    #[test]
+    fn what_is_said_to_be_played_is_played_and_the_rest_is_not() {
+        let plays = |row: &Row| {
+            let mut all = PLAYERS.iter().flat_map(|player| player.plays);
+            !row.tests.is_empty() || all.any(|(_, rows)| rows.contains(&row.number))
+        };
+        for row in CHAPTERS.iter().flat_map(|chapter| chapter.rows) {
+            let expected = matches!(row.lacks, Lacks::Nothing | Lacks::Part(_));
+            assert_eq!(plays(row), expected, "{}", row.number);
+        }
     }
 
     #[test]

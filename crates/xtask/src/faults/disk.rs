@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         fault: "A replica's volume is full",
         does: "It receives and acknowledges nothing more; commits go on as long as enough others acknowledge.",
         tests: &[],
-        lacks: Lacks::All("a replica without room, outside of runs with faults."),
+        lacks: Lacks::Part("a real volume."),
     },
     Row {
         number: 45,

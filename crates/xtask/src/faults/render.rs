@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
+use super::properties::PROPERTIES;
 use super::watched::WATCHED;
 use super::{By, CHAPTERS, Lacks, PLAYERS, Row};
 use crate::paths;
@@ -37,6 +38,7 @@ pub(crate) fn page() -> Result<String> {
         }
     }
     text.push_str(&invariants()?);
+    text.push_str(&properties());
     Ok(text)
 }
 
@@ -100,7 +102,7 @@ fn invariants() -> Result<String> {
         The list of [ARCHITECTURE.md](../ARCHITECTURE.md#invariants), and where each is checked. *Linter* is \
         [the second statement of the safety rules](../crates/planner/src/check.rs), through which every plan goes \
         before it is carried out; *verdict* is what the cluster's status shows; *at work* is a check of the programs \
-        themselves. All three run in production. *Judged* are runs with faults, by what clients were told and what is \
+        themselves. All three run in production. *Property* is one of [the simulator](#properties-of-the-simulator). *Judged* are runs with faults, by what clients were told and what is \
         there in the end.\n\n\
         | # | What always holds | Tests | Beside the tests |\n| --- | --- | --- | --- |\n"
         .to_owned();
@@ -128,8 +130,34 @@ fn invariants() -> Result<String> {
     Ok(text)
 }
 
+/// The third part: the properties of the simulator, with whoever checks the same elsewhere.
+fn properties() -> String {
+    let mut text = "\n## Properties of the simulator\n\n\
+        What [the simulator](simulator.md) demands of every state, which of its two searches judges it, and who checks \
+        the same elsewhere.\n\n\
+        | Property | What must hold | Judged by | Elsewhere |\n| --- | --- | --- | --- |\n"
+        .to_owned();
+    for one in PROPERTIES {
+        let elsewhere: Vec<_> = one.by.iter().map(by).collect();
+        let elsewhere = if elsewhere.is_empty() {
+            "–".to_owned()
+        } else {
+            elsewhere.join("<br>")
+        };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {elsewhere} |",
+            one.name,
+            one.sentence,
+            one.judged.words()
+        );
+    }
+    text
+}
+
 fn by(by: &By) -> String {
     match by {
+        By::Property(name) => format!("property [{name}](#properties-of-the-simulator)"),
         By::Linter(refusal) => format!("linter [{refusal}](../crates/planner/src/check.rs)"),
         By::Verdict(problem) => format!("verdict [{problem}](problems/{problem}.md)"),
         By::Work(file, what) => format!("at work [{what}](../{file})"),

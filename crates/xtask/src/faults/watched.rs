@@ -6,7 +6,7 @@ const FENCING: By = By::Work(
     "crates/agent/src/orders/fencing.rs",
     "an agent refuses whatever is lower than its promise",
 );
-const ROWS_THERE: By = By::Run(
+pub(super) const ROWS_THERE: By = By::Run(
     "crates/chaos/src/judgement.rs",
     "every acknowledged row is there, every refused one is not, and nothing that was read vanishes",
 );
@@ -14,7 +14,7 @@ const ROWS_AT_ALL: By = By::Run(
     "crates/xtask/src/e2e/ledger.rs",
     "every acknowledged row is there in the end",
 );
-const ONE_REIGNS: By = By::Run(
+pub(super) const ONE_REIGNS: By = By::Run(
     "crates/chaos/src/reigns.rs",
     "no acknowledgement of an old primary after one of a later primary",
 );
@@ -24,12 +24,26 @@ const fn watched(invariant: u32, by: &'static [By]) -> Watched {
 }
 
 pub(super) const WATCHED: &[Watched] = &[
-    watched(3, &[By::Verdict("UnsafePlan")]),
+    watched(2, &[By::Property("StaysQuiet")]),
+    watched(
+        3,
+        &[By::Property("NoPlanRefused"), By::Verdict("UnsafePlan")],
+    ),
     watched(
         4,
-        &[By::Linter("SecondBootstrap"), By::Linter("OverwritesData")],
+        &[
+            By::Property("InitialisedOnce"),
+            By::Linter("SecondBootstrap"),
+            By::Linter("OverwritesData"),
+        ],
     ),
-    watched(5, &[By::Linter("SecondBootstrap")]),
+    watched(
+        5,
+        &[
+            By::Property("InitialisedOnce"),
+            By::Linter("SecondBootstrap"),
+        ],
+    ),
     watched(
         6,
         &[
@@ -41,17 +55,33 @@ pub(super) const WATCHED: &[Watched] = &[
             ),
         ],
     ),
-    watched(7, &[By::Linter("BeforeBarrier")]),
+    watched(
+        7,
+        &[
+            By::Property("OpenWithAcks"),
+            By::Property("NothingVanishes"),
+            By::Linter("BeforeBarrier"),
+        ],
+    ),
     watched(
         8,
         &[
+            By::Property("OneAcknowledges"),
             By::Linter("SecondWriter"),
             By::Linter("OpensAnother"),
             By::Verdict("TwoWritable"),
             ONE_REIGNS,
         ],
     ),
-    watched(9, &[By::Linter("TooFewAcks"), By::Verdict("WrongAcks")]),
+    watched(
+        9,
+        &[
+            By::Property("HeldByOthers"),
+            By::Property("OpenWithAcks"),
+            By::Linter("TooFewAcks"),
+            By::Verdict("WrongAcks"),
+        ],
+    ),
     watched(
         10,
         &[
@@ -63,6 +93,8 @@ pub(super) const WATCHED: &[Watched] = &[
     watched(
         12,
         &[
+            By::Property("BecomesHealthy"),
+            By::Property("NoPlanRefused"),
             By::Verdict("UnsafePlan"),
             By::Run(
                 "crates/chaos/src/nemesis.rs",
@@ -73,6 +105,7 @@ pub(super) const WATCHED: &[Watched] = &[
     watched(
         13,
         &[
+            By::Property("EpochsRise"),
             FENCING,
             By::Work(
                 "crates/agent/src/host/real/guard_file.rs",
@@ -82,14 +115,19 @@ pub(super) const WATCHED: &[Watched] = &[
     ),
     watched(
         16,
-        &[By::Work(
-            "crates/agent/src/leave.rs",
-            "mysqld is asked to stop only when certainly no commit waits",
-        )],
+        &[
+            By::Property("NoTermWithWaiters"),
+            By::Work(
+                "crates/agent/src/leave.rs",
+                "mysqld is asked to stop only when certainly no commit waits",
+            ),
+        ],
     ),
     watched(
         18,
         &[
+            By::Property("HeldByOthers"),
+            By::Property("NothingLost"),
             By::Work(
                 "crates/agent/src/watch.rs",
                 "commits that nobody acknowledged are counted by mysqld and told",
@@ -100,11 +138,15 @@ pub(super) const WATCHED: &[Watched] = &[
     ),
     watched(
         19,
-        &[By::Work(
-            "crates/mysql/src/replication.rs",
-            "nothing is pointed elsewhere over unapplied work",
-        )],
+        &[
+            By::Property("NothingLost"),
+            By::Work(
+                "crates/mysql/src/replication.rs",
+                "nothing is pointed elsewhere over unapplied work",
+            ),
+        ],
     ),
+    watched(20, &[By::Property("FreshIsClosed")]),
     watched(21, &[By::Verdict("SettingsDrifted")]),
     watched(
         24,
@@ -113,6 +155,7 @@ pub(super) const WATCHED: &[Watched] = &[
             "no password is in what a cluster shows",
         )],
     ),
+    watched(25, &[By::Property("StatementsKnown")]),
     watched(
         37,
         &[By::Work(
@@ -124,13 +167,21 @@ pub(super) const WATCHED: &[Watched] = &[
     watched(
         41,
         &[
+            By::Property("NothingLost"),
             By::Linter("PrimaryChanged"),
             By::Linter("NotDemanded"),
             FENCING,
             ONE_REIGNS,
         ],
     ),
-    watched(42, &[By::Linter("LosesTransactions"), ROWS_THERE]),
+    watched(
+        42,
+        &[
+            By::Property("NothingLost"),
+            By::Linter("LosesTransactions"),
+            ROWS_THERE,
+        ],
+    ),
     watched(
         43,
         &[
@@ -156,6 +207,12 @@ pub(super) const WATCHED: &[Watched] = &[
     ),
     watched(
         48,
-        &[By::Linter("UncutTail"), By::Linter("WrongCut"), ROWS_THERE],
+        &[
+            By::Property("NothingLost"),
+            By::Property("OneContent"),
+            By::Linter("UncutTail"),
+            By::Linter("WrongCut"),
+            ROWS_THERE,
+        ],
     ),
 ];

@@ -1,11 +1,13 @@
 //! The page of faults: every number is there, every fault has something that plays it or a reason why not, and
 //! everything that is named exists.
 
-use crate::checkout::{root, rows, section, text};
+use crate::checkout::{self, root, rows, section, text};
 use crate::invariants::has_test;
 
 /// Faults of the catalogue.
 const FAULTS: usize = 116;
+/// What the simulator demands.
+const PROPERTIES: &str = "crates/sim/src/property.rs";
 
 /// A line of a cell: the word, and the name and the target of its link; a line that begins with `**` is a note.
 #[derive(Debug, PartialEq)]
@@ -44,6 +46,10 @@ fn wrong(word: &str, name: &str, path: &str) -> Option<String> {
             root().join(path).is_file() && holds("crates/xtask/src/e2e/stories/mod.rs", &told)
         }
         "chaos" => holds(path, &format!(", \"{name}\", ")),
+        "simulated" | "search" => root().join(path).is_file(),
+        "swarm" => holds(path, &format!(": \"{name}\",")),
+        "swarm at each step of" => holds(path, &format!(": \"{name}/")),
+        "property" => holds(PROPERTIES, &format!("\n    {name},\n")),
         "linter" => text(path).lines().any(|line| {
             line.trim()
                 .trim_end_matches([',', '{', ' '])
@@ -116,6 +122,51 @@ fn every_invariant_is_there_with_its_tests_and_whoever_else_checks_it() {
     assert_eq!(found, Vec::<String>::new());
 }
 
+/// Names and sentences of the simulator's properties.
+fn properties(source: &str) -> Vec<(&str, &str)> {
+    let list = source.split("\nproperties! {").nth(1).unwrap();
+    let mut lines = list.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut found = Vec::new();
+    while let Some(sentence) = lines.next().and_then(|line| line.strip_prefix("/// ")) {
+        let name = lines.next().unwrap();
+        found.push((name.trim_end_matches(','), sentence));
+    }
+    found
+}
+
+#[test]
+fn every_property_of_the_simulator_is_there_with_the_searches_that_judge_it() {
+    let source = text(PROPERTIES);
+    let wanted = properties(&source);
+    assert!(wanted.len() > 10, "only {} were read", wanted.len());
+    let page = text("docs/faults.md");
+    let rows = rows(section(&page, "## Properties of the simulator"));
+    let there: Vec<_> = rows.iter().map(|row| (row[0], row[1])).collect();
+    assert_eq!(there, wanted);
+    let sources = checkout::texts();
+    let mut found = Vec::new();
+    for row in &rows {
+        let judged = |search: &str| {
+            let folder = format!("crates/sim/src/{search}");
+            let word = format!("Property::{}", row[0]);
+            let mut files = sources.iter().filter(|(path, _)| path.starts_with(&folder));
+            files.any(|(_, text)| has_word(text, &word))
+        };
+        let by: Vec<_> = ["exhaustive", "swarm"]
+            .into_iter()
+            .filter(|one| judged(one))
+            .collect();
+        assert_eq!(row[2], by.join(", "), "{}", row[0]);
+        found.extend(all_wrong(row[3]));
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let ends = |at: usize| !text[at + word.len()..].starts_with(char::is_alphanumeric);
+    text.match_indices(word).any(|(at, _)| ends(at))
+}
+
 #[test]
 fn a_line_of_the_page_is_a_link_or_a_note() {
     let cell = "test [one two](../a/b.rs)<br>at work [x](../c.rs)<br>**Not played:** y.";
@@ -132,6 +183,8 @@ fn a_line_of_the_page_is_a_link_or_a_note() {
     assert!(wrong("test", "no such test", "crates/planner/src/tests.rs").is_some());
     assert!(wrong("linter", "NoSuchRule", "crates/planner/src/check.rs").is_some());
     assert!(wrong("linter", "SecondWriter", "crates/planner/src/check.rs").is_none());
+    assert!(wrong("swarm", "no such fault", "crates/sim/src/swarm/kind.rs").is_some());
+    assert!(wrong("property", "NoSuchProperty", "").is_some());
     assert!(wrong("chaos", "no-such-kind", "crates/chaos/src/nemesis/plan.rs").is_some());
     assert!(
         wrong(
