@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
         fault: "A replica's volume is full",
         does: "It receives and acknowledges nothing more; commits go on as long as enough others acknowledge.",
         tests: &[],
-        lacks: Lacks::Part("a real volume."),
+        lacks: Lacks::Nothing,
     },
     Row {
         number: 45,
