@@ -85,6 +85,9 @@ pub struct MemberStatus {
     /// How many transactions it holds and what it lacks, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gtid: Option<String>,
+    /// Whether its promise counts in a failover; told of replicas that are heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<bool>,
     /// Version of its agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_version: Option<String>,

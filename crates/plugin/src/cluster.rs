@@ -142,6 +142,13 @@ pub(crate) const fn is_heard(member: &MemberStatus) -> bool {
     member.agent_version.is_some()
 }
 
+/// Whether a member's promise counts in a failover: by the controller's word if it heard the member, which knows
+/// whether the member's data is still the one that the register counts.
+pub(crate) fn is_counted(register: &Register, id: MemberId, member: Option<&MemberStatus>) -> bool {
+    let told = member.and_then(|member| member.counted);
+    told.unwrap_or_else(|| register.counted.contains_key(&id))
+}
+
 /// Reads fields and keeps what it could not read.
 struct Reader<'a> {
     status: &'a Value,

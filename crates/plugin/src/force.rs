@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use moco_api::constants::conditions;
 use moco_model::{Epoch, MemberId, Register, quorum};
 
-use crate::cluster::{Cluster, NoRegister, is_heard};
+use crate::cluster::{Cluster, NoRegister, is_counted, is_heard};
 use crate::table::{Row, table};
 
 /// Why nothing is demanded.
@@ -70,7 +70,7 @@ impl Follower {
         Self {
             id,
             heard: member.is_some_and(is_heard),
-            counted: register.counted.contains_key(&id),
+            counted: is_counted(register, id, member),
             state: member.map_or_else(|| "not known".to_owned(), |member| member.phase.clone()),
         }
     }

@@ -8,7 +8,7 @@ use moco_model::register::Switchover;
 use moco_model::{MemberId, Millis, Register, quorum};
 use serde::Serialize;
 
-use crate::cluster::{Cluster, NoRegister};
+use crate::cluster::{Cluster, NoRegister, is_counted};
 use crate::failovers::Change;
 use crate::table::{Row, table};
 use crate::times::{moment, span};
@@ -187,7 +187,7 @@ impl Member {
             role: member.role.clone(),
             phase: member.phase.clone(),
             gtid: member.gtid.clone(),
-            counted: follower.map(|register| register.counted.contains_key(&id)),
+            counted: follower.map(|register| is_counted(register, id, Some(member))),
             errant: errant.contains(&id.0),
             agent_version: member.agent_version.clone(),
             fault: member.fault.as_ref().map(|fault| Fault {

@@ -32,6 +32,7 @@ fn status(seen: &Observation, id: MemberId, member: &Member) -> MemberStatus {
         }),
         phase,
         gtid: report.and_then(|report| gtid(seen, id, report)),
+        counted: counted(seen, id, report),
         agent_version: report.map(|report| report.agent_version.clone()),
         fault: report
             .and_then(|report| report.fault.as_ref())
@@ -40,6 +41,12 @@ fn status(seen: &Observation, id: MemberId, member: &Member) -> MemberStatus {
                 sentence: fault.sentence.clone(),
             }),
     }
+}
+
+/// Whether a replica that is heard counts for a failover with the data that it has now.
+fn counted(seen: &Observation, id: MemberId, report: Option<&MemberReport>) -> Option<bool> {
+    let register = seen.register.as_ref()?;
+    (report.is_some() && register.primary != id).then(|| seen.counts(id))
 }
 
 /// What a member holds, in words that do not change with every transaction: a status that did would
@@ -119,6 +126,24 @@ mod tests {
             .insert(MemberId(0), silent(0, "its pod does not exist"));
         assert_eq!(errant(&seen), None);
         assert_eq!(members(&seen)[0].phase, "not heard: its pod does not exist");
+    }
+
+    #[test]
+    fn a_replica_counts_only_with_the_data_that_the_register_knows() {
+        let mut seen = observation(3);
+        let register = seen.register.as_mut().unwrap();
+        let guard = seen.members[&MemberId(1)].guard().unwrap();
+        let known = guard.incarnation.clone();
+        register.counted = [(MemberId(1), known), (MemberId(2), "another".to_owned())].into();
+        let counted = |seen: &Observation| {
+            members(seen)
+                .iter()
+                .map(|one| one.counted)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(counted(&seen), [None, Some(true), Some(false)]);
+        seen.members.insert(MemberId(1), silent(1, "no answer"));
+        assert_eq!(counted(&seen)[1], None);
     }
 
     #[test]

@@ -22,6 +22,15 @@ fn a_member_that_is_heard_but_was_never_seen_to_hold_everything_proves_nothing()
 }
 
 #[test]
+fn a_member_whose_data_is_another_than_the_counted_one_proves_nothing() {
+    let mut object = two_lost();
+    object["status"]["members"][2] = member(2, "replica", "follows closely");
+    object["status"]["members"][2]["counted"] = json!(false);
+    let text = loss(&cluster(object)).unwrap().text();
+    assert!(text.contains("NOT PROVEN"), "{text}");
+}
+
+#[test]
 fn enough_promises_are_said_to_make_force_needless() {
     let mut object = two_lost();
     object["status"]["members"][2] = member(2, "replica", "follows closely");
