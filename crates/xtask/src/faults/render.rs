@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -72,7 +73,10 @@ fn played(row: &Row) -> String {
         let plays = player.plays.iter();
         let names = plays.filter(|(_, rows)| rows.contains(&row.number));
         lines.extend(names.map(|(name, _)| {
-            let file = if player.file.ends_with(".rs") {
+            let module = Path::new(player.file)
+                .extension()
+                .is_some_and(|kind| kind == "rs");
+            let file = if module {
                 player.file.replace("{}", &name.replace('-', "_")) // as modules are named
             } else {
                 player.file.replace("{}", name)

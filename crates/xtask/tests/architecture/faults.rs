@@ -46,7 +46,7 @@ fn wrong(word: &str, name: &str, path: &str) -> Option<String> {
             root().join(path).is_file() && holds("crates/xtask/src/e2e/stories/mod.rs", &told)
         }
         "chaos" => holds(path, &format!(", \"{name}\", ")),
-        "simulated" | "search" => root().join(path).is_file(),
+        "simulated" | "search" | "at work" | "judged" => root().join(path).is_file(),
         "swarm" => holds(path, &format!(": \"{name}\",")),
         "swarm at each step of" => holds(path, &format!(": \"{name}/")),
         "property" => holds(PROPERTIES, &format!("\n    {name},\n")),
@@ -58,7 +58,6 @@ fn wrong(word: &str, name: &str, path: &str) -> Option<String> {
                 == Some(name)
         }),
         "verdict" => root().join("docs").join(path).is_file(),
-        "at work" | "judged" => root().join(path).is_file(),
         _ => return Some(format!("nobody knows what a {word} is: {name}")),
     };
     (!exists).then(|| format!("there is no {word} {name} in {path}"))
