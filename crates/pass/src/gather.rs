@@ -114,7 +114,7 @@ impl Silence {
     }
 
     fn remember(&mut self, seen: &Observation) {
-        self.mark = Mark::of(seen);
+        self.mark = Mark::after(seen);
         let open = |(_, primary): (_, &Member)| primary.server().is_some_and(|one| one.writable);
         self.clients_wait = seen.primary().is_some_and(|primary| !open(primary));
     }

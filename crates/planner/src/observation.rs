@@ -60,7 +60,24 @@ pub struct Rule {
 }
 
 impl Mark {
-    /// The mark for later passes, if the primary is open in the epoch in force.
+    /// The mark for the next pass. One that a follower has not reached yet is kept: passes come faster than a replica
+    /// that is seconds behind catches up, and a mark that moves on with the primary it would never reach.
+    pub fn after(seen: &Observation) -> Option<Self> {
+        let new = Self::of(seen)?;
+        let old = seen.mark.as_ref().filter(|old| {
+            let same = (old.epoch, old.rule) == (new.epoch, new.rule);
+            same && old.incarnations == new.incarnations
+        });
+        let behind = |(id, member): (MemberId, &Member)| {
+            seen.follows_primary(member) && !seen.holds_mark(id, member)
+        };
+        match old {
+            Some(old) if seen.replicas().any(behind) => Some(old.clone()),
+            _ => Some(new),
+        }
+    }
+
+    /// What is seen now as a mark, if the primary is open in the epoch in force.
     pub fn of(seen: &Observation) -> Option<Self> {
         let (register, primary) = seen.primary()?;
         let server = primary.server().filter(|server| server.writable)?;

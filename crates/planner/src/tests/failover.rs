@@ -134,6 +134,26 @@ fn a_member_that_does_not_count_neither_promises_nor_wins() {
 }
 
 #[test]
+fn a_mark_is_kept_until_every_follower_has_reached_it() {
+    let mut world = healthy(3);
+    world.write(0, 1); // the replicas are behind from now on
+    let first = Mark::after(&world.seen);
+    world.seen.mark = first.clone();
+    world.write(0, 1);
+    assert_eq!(Mark::after(&world.seen), first, "nobody has reached it");
+    world.replicate();
+    world.write(0, 1);
+    let second = Mark::after(&world.seen);
+    assert_ne!(second, first, "everybody has");
+    world.seen.mark = second.clone();
+    world.guard(1).incarnation = "another".into();
+    let third = Mark::after(&world.seen);
+    assert_ne!(third, second, "it says nothing about the new data");
+    world.server(0).writable = false;
+    assert_eq!(Mark::after(&world.seen), None);
+}
+
+#[test]
 fn a_busy_cluster_grows_although_its_primary_is_always_ahead() {
     let mut world = healthy(3);
     world.want(5);
