@@ -214,22 +214,27 @@ impl Stage<'_> {
 
     /// One that does not run is told, and no error: events do not wait for each other.
     fn process(&self, member: u64, treatment: Treatment, name: &str) -> String {
-        let done = self.treat(&self.pod(member), treatment, name);
-        match done {
+        match self.treat(&self.pod(member), treatment, name) {
             Ok(()) => format!("{name} of member {member}"),
             Err(error) => format!("{error:#}"),
         }
     }
 
+    /// Those that were frozen are thawed by their ids: whatever else happens, none stays as it is.
     fn freeze(&self, member: u64, names: &[&str], draw: &Draw) -> String {
-        for name in names {
-            let _ = self.treat(&self.pod(member), Treatment::Freeze, name);
-        }
+        let find = |name: &&str| fault::find(&self.cluster.testbed, &self.pod(member), name);
+        let pids: Vec<_> = names.iter().filter_map(|name| find(name).ok()).collect();
+        let pids = pids.concat();
+        // One that has ended meanwhile needs neither.
+        let signal = |treatment| {
+            let done = |pid: &&i32| fault::signal(**pid, treatment).is_ok();
+            pids.iter().filter(done).count()
+        };
+        let frozen = signal(Treatment::Freeze);
         sleep(draw.hold);
-        for name in names {
-            let _ = self.treat(&self.pod(member), Treatment::Thaw, name);
-        }
-        held(&format!("member {member}"), draw)
+        let thawed = signal(Treatment::Thaw);
+        let what = format!("member {member}, {frozen} processes frozen and {thawed} thawed");
+        held(&what, draw)
     }
 
     /// Cuts lines, and heals them after a while.
