@@ -35,6 +35,10 @@ impl Watch {
 /// How often a wait says what it waits for.
 const SAID_EVERY: Duration = Duration::from_secs(5);
 
+/// Pauses between two questions. What is waited for costs the same two cores as the asking, so what takes long is asked
+/// for seldom.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(500)];
+
 /// Asks `done` until it answers `Ok(None)`. What it answers meanwhile is said now and then when it has changed, and
 /// stands in the error if `limit` passes.
 pub(crate) fn wait_until(
@@ -58,7 +62,8 @@ pub(crate) fn wait_until(
             say(&format!("  waiting for {what}: {missing}"));
             said = (missing, Instant::now());
         }
-        thread::sleep(Duration::from_millis(100));
+        let [shortest, longest] = PAUSES;
+        thread::sleep((begin.elapsed() / 10).clamp(shortest, longest));
     }
 }
 

@@ -7,9 +7,13 @@ use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use crate::images;
+use crate::testbed::layout::Host;
 
 /// The client pod's container.
 const CONTAINER: &str = "client";
+
+/// The label of client pods, and its value.
+pub(crate) const LABEL: (&str, &str) = ("app", "story-client");
 
 /// Whom the client says it is, and where it connects to.
 #[derive(Clone)]
@@ -29,7 +33,20 @@ pub(crate) struct Client<'a> {
 impl<'a> Client<'a> {
     /// Starts a client pod and waits until it runs.
     pub(crate) fn start(cluster: &'a Cluster, pod: &str) -> Result<Self> {
-        cluster.apply(&manifest(pod))?;
+        Self::start_as(cluster, pod, &manifest(pod))
+    }
+
+    /// The same on a node that is named.
+    pub(crate) fn start_on(cluster: &'a Cluster, pod: &str, node: Host) -> Result<Self> {
+        let mut manifest = manifest(pod);
+        if let Some(spec) = manifest.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.insert("nodeName".to_owned(), json!(node.to_string()));
+        }
+        Self::start_as(cluster, pod, &manifest)
+    }
+
+    fn start_as(cluster: &'a Cluster, pod: &str, manifest: &Value) -> Result<Self> {
+        cluster.apply(manifest)?;
         cluster.wait_for_condition(["pod", pod], "Ready", "True", Duration::from_secs(60))?;
         Ok(Self {
             cluster,
@@ -71,7 +88,7 @@ impl<'a> Client<'a> {
 
 fn manifest(pod: &str) -> Value {
     json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "labels": {LABEL.0: LABEL.1}},
         "spec": {
             "terminationGracePeriodSeconds": 0,
             // The pod's first process then is one that reaps what background programs leave.

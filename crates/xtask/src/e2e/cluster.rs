@@ -10,6 +10,7 @@ use crate::say::{Watch, say, wait_until};
 use crate::testbed::Testbed;
 use crate::testbed::fault::{self, Fault};
 use crate::testbed::kubectl::Kubectl;
+use crate::testbed::show::MOCO_NAMESPACE;
 
 /// Longest a namespace takes to empty itself: pods get half a minute to end.
 const DELETE_LIMIT: Duration = Duration::from_secs(120);
@@ -202,22 +203,44 @@ impl Cluster {
 
     /// Prints what helps to understand a failed story.
     pub(crate) fn show_state(&self) {
-        let questions: [&[&str]; 2] = [
-            &[
+        let own = ["--namespace", self.namespace.as_str()];
+        let objects = "mysqlclusters,pods,statefulsets,persistentvolumeclaims";
+        let system = ["--namespace", MOCO_NAMESPACE];
+        let questions: [[&str; 7]; 3] = [
+            [
+                own[0],
+                own[1],
                 "get",
-                "pods,statefulsets,persistentvolumeclaims",
+                objects,
                 "--output=wide",
+                "--no-headers",
+                "--ignore-not-found",
             ],
-            &["get", "events", "--sort-by=.lastTimestamp"],
+            [
+                own[0],
+                own[1],
+                "get",
+                "events",
+                "--sort-by=.lastTimestamp",
+                "--no-headers",
+                "--ignore-not-found",
+            ],
+            [
+                system[0],
+                system[1],
+                "logs",
+                "--selector=app.kubernetes.io/name=moco",
+                "--prefix",
+                "--tail=15",
+                "--all-containers",
+            ],
         ];
         for question in questions {
-            match self.kubectl(question.iter().copied()).output() {
+            match self.kubectl.call(question).output() {
                 Ok(answer) => {
                     let lines: Vec<_> = answer.lines().collect();
-                    let tail = lines
-                        .get(lines.len().saturating_sub(30)..)
-                        .unwrap_or_default();
-                    for line in tail {
+                    let tail = lines.get(lines.len().saturating_sub(30)..);
+                    for line in tail.unwrap_or_default() {
                         say(&format!("    {line}"));
                     }
                 }

@@ -1,174 +1,207 @@
 //! A ledger of acknowledged writes: what a user was told is stored must be there afterwards.
 //!
-//! A loop in the client pod inserts the numbers 1, 2, 3 … one transaction each, over a new connection each, and notes
-//! for every number whether the server acknowledged it and when. The notes stay in the pod, so they survive the loss
-//! of the API server.
+//! Writers are loops in client pods. Each inserts its own numbers 1, 2, 3 …, one transaction each, over one
+//! connection that it makes again after an error, and notes for every number what it was told, when, and by which
+//! server. The notes stay in the pods, so they survive the loss of the API server and of the pod's node.
 
-use std::collections::BTreeSet;
+mod notes;
+
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::client::{Client, Login};
+pub(crate) use notes::Notes;
 
 /// Starts [`LOOP`] so that it outlives this call: a program of its own, because a shell function in the background
 /// would keep the caller's pipes open.
 const START: &str = "\
 IFS= read -r MYSQL_PWD; export MYSQL_PWD
-rm -f /tmp/ledger /tmp/ledger.stop /tmp/ledger.done
+f=/tmp/ledger.$5; rm -f $f $f.stop $f.done
 script=$1; shift
 setsid sh -c \"$script\" sh \"$@\" >/dev/null 2>&1 </dev/null &
 ";
 
-/// Inserts until it is told to stop. Times are seconds since the machine's start.
+/// Inserts until it is told to stop: host, user, table, writer, seconds to wait for an answer, pause after an error in
+/// microseconds, seconds to wait for a connection. Times are seconds since the machine's start, the same in every pod. The client program is kept and
+/// fed through a pipe; it ends at an error. A client without an answer is killed: that is what a user's time-out does.
 const LOOP: &str = r#"
-n=0
-while [ ! -e /tmp/ledger.stop ]; do
+f=/tmp/ledger.$4 n=0 pid=
+trap '' PIPE
+open() {
+  rm -f $f.in $f.out; mkfifo $f.in $f.out
+  mysql --connect-timeout="$3" --batch --skip-column-names --unbuffered --host="$1" --user="$2" \
+    <$f.in >$f.out 2>&1 &
+  pid=$!; exec 3>$f.in 4<$f.out
+}
+shut() { exec 3>&- 4<&-; kill -9 $pid 2>/dev/null; wait $pid; pid=; }
+while [ ! -e $f.stop ]; do
   n=$((n + 1))
-  if said=$(timeout 15 mysql --connect-timeout=3 --host="$1" --user="$2" \
-    --execute="INSERT INTO $3.ledger (n) VALUES ($n)" 2>&1)
-  then word=ok; else word=refused; fi
-  read -r now rest </proc/uptime
-  echo "$n $word $now $said" | head -n 1 >>/tmp/ledger
-  [ "$word" = ok ] || usleep 100000
+  read -r begin rest </proc/uptime
+  [ -n "$pid" ] || open "$1" "$2" "$7"
+  echo "INSERT INTO $3 (writer, n) VALUES ($4, $n); SELECT 'ok', @@hostname;" >&3
+  said="no answer in $5 s"; read -r -t "$5" said <&4
+  read -r end rest </proc/uptime
+  echo "$n $begin $end $said" >>$f
+  case $said in ok*) usleep 5000 ;; *) shut; usleep "$6" ;; esac
 done
-touch /tmp/ledger.done
+[ -z "$pid" ] || shut
+touch $f.done
 "#;
 
 /// Longest a running write takes to end after the loop was told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A running ledger.
-pub(crate) struct Ledger<'a> {
-    client: &'a Client<'a>,
-    schema: String,
+/// How a writer behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Waits a second for an answer and tries again at once: it sees how long nobody could write.
+    Eager,
+    /// As an application with a pool: waits patiently for an answer, and two seconds before it tries again.
+    Patient,
+    /// Tries now and then at a server that should refuse it.
+    Stray,
 }
 
-/// What the ledger noted.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Notes {
-    /// The numbers whose commit the server acknowledged.
-    pub(crate) acknowledged: BTreeSet<u64>,
-    /// The others, with what the client was told; their rows may or may not exist.
-    pub(crate) refused: Vec<(u64, String)>,
-    /// The longest time between two acknowledgements.
-    pub(crate) longest_gap: Duration,
+impl Manner {
+    /// Seconds to wait for an answer, microseconds before it tries again, seconds to wait for a connection.
+    const fn times(self) -> [&'static str; 3] {
+        match self {
+            Self::Eager => ["1", "50000", "1"],
+            Self::Patient => ["10", "2000000", "5"],
+            Self::Stray => ["2", "400000", "1"],
+        }
+    }
+}
+
+struct Writer<'a> {
+    client: &'a Client<'a>,
+    number: usize,
+    manner: Manner,
+}
+
+/// A running ledger.
+pub(crate) struct Ledger<'a> {
+    table: String,
+    writers: Vec<Writer<'a>>,
 }
 
 impl<'a> Ledger<'a> {
-    /// Makes the schema and the table and starts to write.
+    /// Makes the table `SCHEMA.ledger` anew and starts one eager writer.
     pub(crate) fn start(client: &'a Client<'a>, login: &Login, schema: &str) -> Result<Self> {
+        let mut ledger = Self::prepare(client, login, schema)?;
+        ledger.add(client, login, Manner::Eager)?;
+        Ok(ledger)
+    }
+
+    /// Makes the table `SCHEMA.ledger` anew, without a writer.
+    pub(crate) fn prepare(client: &Client<'_>, login: &Login, schema: &str) -> Result<Self> {
+        let table = format!("{schema}.ledger");
         client
             .sql(
                 login,
                 &format!(
-                    "CREATE DATABASE IF NOT EXISTS {schema}; \
-                     CREATE TABLE {schema}.ledger (n BIGINT UNSIGNED PRIMARY KEY)"
+                    "CREATE DATABASE IF NOT EXISTS {schema}; DROP TABLE IF EXISTS {table}; \
+                     CREATE TABLE {table} (writer INT, n BIGINT, PRIMARY KEY (writer, n))"
                 ),
             )
             .context("make the ledger's table")?;
-        let args = [LOOP, &login.host, &login.user, schema];
-        client
-            .shell(START, &args, &format!("{}\n", login.password))
-            .context("start the ledger")?;
         Ok(Self {
-            client,
-            schema: schema.to_owned(),
+            table,
+            writers: Vec::new(),
         })
     }
 
-    /// What it has noted until now.
+    /// Starts one more writer.
+    pub(crate) fn add(
+        &mut self,
+        client: &'a Client<'a>,
+        login: &Login,
+        manner: Manner,
+    ) -> Result<()> {
+        let number = self.writers.len();
+        let text = number.to_string();
+        let mut args = vec![LOOP, &login.host, &login.user, &self.table, &text];
+        args.extend(manner.times());
+        client
+            .shell(START, &args, &format!("{}\n", login.password))
+            .context("start a writer of the ledger")?;
+        self.writers.push(Writer {
+            client,
+            number,
+            manner,
+        });
+        Ok(())
+    }
+
+    /// The table's name with its schema.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// What was noted until now.
     pub(crate) fn notes(&self) -> Result<Notes> {
-        let text = self
-            .client
-            .shell("cat /tmp/ledger 2>/dev/null || true", &[], "")?;
-        notes_in(&text)
+        self.notes_of(|_| true)
+    }
+
+    fn notes_of(&self, which: impl Fn(Manner) -> bool) -> Result<Notes> {
+        let mut notes = Notes::default();
+        for writer in self.writers.iter().filter(|writer| which(writer.manner)) {
+            let file = format!("/tmp/ledger.{}", writer.number);
+            let script = "cat \"$1\" 2>/dev/null || true";
+            let text = writer.client.shell(script, &[&file], "")?;
+            notes.read(writer.number, writer.manner, &text)?;
+        }
+        Ok(notes)
+    }
+
+    /// Waits until `more` writes than now were acknowledged to others than strays, whose pods may be cut off.
+    pub(crate) fn goes_on(&self, more: usize, limit: Duration) -> Result<()> {
+        let acknowledged = || -> Result<usize> {
+            Ok(self
+                .notes_of(|manner| manner != Manner::Stray)?
+                .acknowledged())
+        };
+        let Some(writer) = self.writers.first() else {
+            return Ok(());
+        };
+        let before = acknowledged()?;
+        let cluster = writer.client.cluster;
+        cluster.wait("acknowledged writes", limit, || {
+            let now = acknowledged()? - before;
+            Ok((now < more).then(|| format!("{now} of {more}")))
+        })
     }
 
     /// Ends the writing and returns the notes.
     pub(crate) fn stop(&self) -> Result<Notes> {
-        self.client
-            .shell("touch /tmp/ledger.stop", &[], "")
-            .context("stop the ledger")?;
-        self.client
-            .cluster
-            .wait("the ledger's last write", STOP_LIMIT, || {
-                let script = "test -e /tmp/ledger.done && echo done || true";
-                let said = self.client.shell(script, &[], "")?;
+        for writer in &self.writers {
+            let file = format!("/tmp/ledger.{}.stop", writer.number);
+            let touched = writer.client.shell("touch \"$1\"", &[&file], "");
+            touched.context("stop the ledger")?;
+        }
+        for writer in &self.writers {
+            let file = format!("/tmp/ledger.{}.done", writer.number);
+            let cluster = writer.client.cluster;
+            cluster.wait("a writer's last write", STOP_LIMIT, || {
+                let script = "test -e \"$1\" && echo done || true";
+                let said = writer.client.shell(script, &[&file], "")?;
                 Ok((said.trim() != "done").then(|| "it is still writing".to_owned()))
             })?;
+        }
         self.notes()
     }
 
-    /// An error unless every acknowledged number is stored at `login`'s server.
-    pub(crate) fn verify(&self, notes: &Notes, login: &Login) -> Result<()> {
-        let rows = self
-            .client
-            .sql(login, &format!("SELECT n FROM {}.ledger", self.schema))?;
-        let stored: BTreeSet<u64> = rows
-            .iter()
-            .filter_map(|row| row.first()?.parse().ok())
-            .collect();
-        let lost: Vec<_> = notes.acknowledged.difference(&stored).collect();
-        if !lost.is_empty() {
-            bail!(
-                "{} of {} acknowledged writes are lost at {}: {lost:?}",
-                lost.len(),
-                notes.acknowledged.len(),
-                login.host
-            );
-        }
-        Ok(())
-    }
-}
-
-fn notes_in(text: &str) -> Result<Notes> {
-    let mut notes = Notes::default();
-    let mut last: Option<f64> = None;
-    for line in text.lines() {
-        let mut fields = line.splitn(4, ' ');
-        let mut field = || {
-            fields
-                .next()
-                .with_context(|| format!("a note is cut short: `{line}`"))
+    /// An error unless the table at `login`'s server holds every acknowledged row and no row that it must not hold.
+    pub(crate) fn verify(&self, notes: &Notes, client: &Client<'_>, login: &Login) -> Result<()> {
+        let rows = client.sql(login, &format!("SELECT writer, n FROM {}", self.table))?;
+        let row = |row: &Vec<String>| {
+            let writer = row.first()?.parse().ok()?;
+            Some((writer, row.get(1)?.parse().ok()?))
         };
-        let (number, word, at) = (field()?, field()?, field()?);
-        let said = field().unwrap_or_default();
-        let number = number
-            .parse()
-            .with_context(|| format!("read the note `{line}`"))?;
-        if word != "ok" {
-            notes.refused.push((number, said.to_owned()));
-            continue;
-        }
-        let at: f64 = at
-            .parse()
-            .with_context(|| format!("read the note `{line}`"))?;
-        let gap = last.map_or(0.0, |last| (at - last).max(0.0));
-        notes.longest_gap = notes.longest_gap.max(Duration::from_secs_f64(gap));
-        last = Some(at);
-        notes.acknowledged.insert(number);
-    }
-    Ok(notes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn notes_tell_acknowledged_from_refused_and_find_the_gap() {
-        let text =
-            "1 ok 100.00 \n2 refused 101.00 ERROR 2003 (HY000): no\n3 ok 104.50 \n4 ok 105.00 \n";
-        let notes = notes_in(text).unwrap();
-        assert_eq!(notes.acknowledged, BTreeSet::from([1, 3, 4]));
-        assert_eq!(notes.refused, [(2, "ERROR 2003 (HY000): no".to_owned())]);
-        assert_eq!(notes.longest_gap, Duration::from_millis(4500));
-    }
-
-    #[test]
-    fn a_broken_note_is_an_error() {
-        assert!(notes_in("1 ok").is_err());
-        assert!(notes_in("x ok 1.0 ").is_err());
+        let stored = rows.iter().filter_map(row).collect();
+        notes
+            .compare(&stored)
+            .with_context(|| format!("the ledger at {}", login.host))
     }
 }

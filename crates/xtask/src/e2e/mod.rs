@@ -9,6 +9,9 @@ pub(crate) mod cluster;
 pub(crate) mod leaks;
 pub(crate) mod ledger;
 pub(crate) mod operator;
+pub(crate) mod plugin;
+pub(crate) mod record;
+pub(crate) mod stage;
 pub(crate) mod stories;
 
 use anyhow::{Result, bail};
@@ -106,16 +109,27 @@ fn with_testbed(
 ) -> Result<()> {
     let running = Testbed::open(name)?;
     let was_up = running.is_some();
+    let had_operator = match &running {
+        Some(running) => operator::is_installed(running).unwrap_or(false),
+        None => false,
+    };
     let new = Config {
         nodes: 3,
         fsync: Fsync::Kept,
     };
     testbed::up::up(name, running.map_or(new, |running| running.config))?;
     let done = work(&Testbed::must_open(name)?);
-    if !was_up && afterwards == Afterwards::Restore {
-        testbed::down(name)?;
+    if afterwards == Afterwards::Keep {
+        return done;
     }
-    done
+    let restored = if !was_up {
+        testbed::down(name)
+    } else if !had_operator {
+        Testbed::must_open(name).and_then(|testbed| operator::remove(&testbed))
+    } else {
+        Ok(())
+    };
+    done.and(restored)
 }
 
 fn tell_one(testbed: &Testbed, story: &Story, afterwards: Afterwards) -> Counts {

@@ -11,6 +11,8 @@ use super::cluster::Cluster;
 use crate::cargo::Profile;
 use crate::images;
 use crate::paths;
+use crate::testbed::Testbed;
+use crate::testbed::layout::Host;
 use crate::testbed::load;
 use crate::testbed::show::MOCO_NAMESPACE;
 
@@ -54,19 +56,68 @@ fn yaml() -> Result<String> {
     Ok(text.replace(RELEASED_IMAGE, images::MOCO))
 }
 
-/// Removes the operator as `docs/install.md` says, and checks that nothing of it is left.
-pub(crate) fn uninstall(cluster: &Cluster) -> Result<()> {
+/// The pod of the controller that leads, and its node.
+pub(crate) fn leader(cluster: &Cluster) -> Result<(String, Host)> {
+    let kubectl = cluster.testbed.kubectl();
+    let namespace = format!("--namespace={MOCO_NAMESPACE}");
+    let lease = kubectl.get(&["lease", "moco-controller", &namespace])?;
+    let holder =
+        lease.and_then(|lease| Some(lease.pointer("/spec/holderIdentity")?.as_str()?.to_owned()));
+    let holder = holder.context("nobody holds the controllers' lease")?;
+    let pod = kubectl.get(&["pod", &holder, &namespace])?;
+    let node = pod.and_then(|pod| pod.pointer("/spec/nodeName")?.as_str()?.parse().ok());
+    let node = node.with_context(|| format!("the leader {holder} is on no node"))?;
+    Ok((holder, node))
+}
+
+/// Sees to it that the leading controller is on another node than this one.
+pub(crate) fn controllers_elsewhere(cluster: &Cluster, node: Host) -> Result<()> {
+    let moved = |leader: &(String, Host)| leader.1 != node;
+    let first = leader(cluster)?;
+    if moved(&first) {
+        return Ok(());
+    }
+    let namespace = format!("--namespace={MOCO_NAMESPACE}");
     let kubectl = cluster.testbed.kubectl();
     kubectl
-        .call([
-            "delete",
-            "--ignore-not-found",
-            "--wait=true",
-            "--filename=-",
-        ])
+        .call(["delete", "pod", &first.0, &namespace, "--wait=false"])
+        .run()?;
+    cluster.wait("the other controller to lead", START, || {
+        // Between two leaders the lease names nobody, or a pod that is gone.
+        let now = leader(cluster).ok().filter(|now| now.0 != first.0);
+        Ok((!now.as_ref().is_some_and(moved)).then(|| format!("the leader is {now:?}")))
+    })?;
+    cluster.step(&format!("the leading controller has left {node}"));
+    Ok(())
+}
+
+/// Whether the operator is installed.
+pub(crate) fn is_installed(testbed: &Testbed) -> Result<bool> {
+    let namespace = testbed.kubectl().get(&["namespace", MOCO_NAMESPACE])?;
+    Ok(namespace.is_some())
+}
+
+/// Removes the operator as `docs/install.md` says.
+pub(crate) fn remove(testbed: &Testbed) -> Result<()> {
+    let words = [
+        "delete",
+        "--ignore-not-found",
+        "--wait=true",
+        "--filename=-",
+    ];
+    testbed
+        .kubectl()
+        .call(words)
         .input(yaml()?)
         .within(Duration::from_secs(120))
-        .run()?;
+        .run()
+        .context("remove the operator")
+}
+
+/// Removes the operator and checks that nothing of it is left.
+pub(crate) fn uninstall(cluster: &Cluster) -> Result<()> {
+    remove(&cluster.testbed)?;
+    let kubectl = cluster.testbed.kubectl();
     for (kind, name) in [
         ("namespace", MOCO_NAMESPACE),
         ("customresourcedefinition", "mysqlclusters.moco.cybozu.com"),

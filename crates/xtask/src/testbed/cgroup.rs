@@ -142,6 +142,43 @@ pub(crate) fn thaw(group: &Path) {
     }
 }
 
+/// The time over which a limit of processors is kept, microseconds; the kernel's own default.
+const CPU_PERIOD_US: u32 = 100_000;
+
+/// Limits the one of `groups` that can limit processors to a part of one, in percent; 0 is no limit.
+pub(crate) fn limit_cpu(groups: &[PathBuf], percent: u32) -> Result<Option<PathBuf>> {
+    let quota = CPU_PERIOD_US / 100 * percent;
+    let files = [
+        (
+            "cpu.cfs_quota_us",
+            if percent == 0 {
+                "-1".to_owned()
+            } else {
+                quota.to_string()
+            },
+        ),
+        (
+            "cpu.max",
+            if percent == 0 {
+                "max".to_owned()
+            } else {
+                format!("{quota} {CPU_PERIOD_US}")
+            },
+        ),
+    ];
+    for (name, content) in files {
+        if let Some(file) = groups
+            .iter()
+            .map(|group| group.join(name))
+            .find(|file| file.exists())
+        {
+            fs::write(&file, content).with_context(|| format!("write {}", file.display()))?;
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +192,22 @@ mod tests {
         assert_eq!(found[0].mount, Path::new("/sys/fs/cgroup/cpu"));
         let found = in_use(hierarchies_in("cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n"));
         assert_eq!(found[0].version, Version::Two);
+    }
+
+    #[test]
+    fn processors_are_limited_where_the_kernel_has_a_file_for_it() {
+        let place = tempfile::tempdir().unwrap();
+        let groups = ["memory", "cpu"].map(|name| place.path().join(name));
+        for group in &groups {
+            fs::create_dir(group).unwrap();
+        }
+        assert_eq!(limit_cpu(&groups, 20).unwrap(), None);
+        let file = groups[1].join("cpu.cfs_quota_us");
+        fs::write(&file, "-1").unwrap();
+        limit_cpu(&groups, 20).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "20000");
+        limit_cpu(&groups, 0).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "-1");
     }
 
     #[test]

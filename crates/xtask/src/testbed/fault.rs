@@ -36,7 +36,13 @@ pub(crate) enum Fault {
         /// The program's name or its first argument: `mysqld`, `agent`, `supervise`.
         name: String,
     },
-    /// Heals every cable and every one-way cut and starts what is stopped. Frozen processes stay frozen.
+    /// What a pod may use of one processor, in percent; 0 takes the limit away.
+    Cpu {
+        /// The pod: NAMESPACE/NAME.
+        pod: String,
+        percent: u32,
+    },
+    /// Heals every cable and every one-way cut and starts what is stopped. Frozen processes stay frozen, limits stay.
     HealAll,
 }
 
@@ -53,6 +59,8 @@ impl fmt::Display for Fault {
                 treatment,
                 name,
             } => write!(f, "{treatment} {name} of {pod}"),
+            Self::Cpu { pod, percent: 0 } => write!(f, "let {pod} use all processors"),
+            Self::Cpu { pod, percent } => write!(f, "let {pod} use {percent} % of a processor"),
             Self::HealAll => write!(f, "heal everything"),
         }
     }
@@ -125,6 +133,7 @@ pub(crate) fn inject(testbed: &Testbed, fault: &Fault) -> Result<()> {
             treatment,
             name,
         } => treat(testbed, pod, *treatment, name),
+        Fault::Cpu { pod, percent } => limit_cpu(testbed, pod, *percent),
         Fault::HealAll => heal_all(testbed),
     }
 }
@@ -185,29 +194,36 @@ fn heal_all(testbed: &Testbed) -> Result<()> {
 }
 
 fn treat(testbed: &Testbed, pod: &str, treatment: Treatment, name: &str) -> Result<()> {
-    let done = match treatment {
-        Treatment::Kill => "killed",
-        Treatment::Freeze => "froze",
-        Treatment::Thaw => "thawed",
-    };
-    for pid in find(testbed, pod, name)? {
-        signal(pid, treatment).with_context(|| format!("treat {name} of {pod}"))?;
-        say(&format!(
-            "{done} {name} of {pod}, pid {pid} of this machine"
-        ));
-    }
+    let pids = find(testbed, pod, name)?;
+    signal(&pids, treatment)?;
+    say(&format!(
+        "{treatment} {name} of {pod}: done to {pids:?} of this machine"
+    ));
     Ok(())
 }
 
-/// Does it to a process that was found before.
-pub(crate) fn signal(pid: i32, treatment: Treatment) -> Result<()> {
+/// The same for processes that were found before: it does not ask the API server.
+pub(crate) fn signal(pids: &[i32], treatment: Treatment) -> Result<()> {
     let signal = match treatment {
         Treatment::Kill => Signal::KILL,
         Treatment::Freeze => Signal::STOP,
         Treatment::Thaw => Signal::CONT,
     };
-    let target = Pid::from_raw(pid).with_context(|| format!("{pid} is no process id"))?;
-    kill_process(target, signal).with_context(|| format!("signal process {pid}"))
+    for pid in pids {
+        let target = Pid::from_raw(*pid).with_context(|| format!("{pid} is no process id"))?;
+        kill_process(target, signal).with_context(|| format!("{treatment} process {pid}"))?;
+    }
+    Ok(())
+}
+
+/// As a limit in the pod's manifest would, but at once.
+fn limit_cpu(testbed: &Testbed, pod: &str, percent: u32) -> Result<()> {
+    let groups = cgroups_of_pod(testbed, pod)?;
+    let Some(limited) = cgroup::limit_cpu(&groups, percent)? else {
+        bail!("no control group of {pod} limits processors");
+    };
+    say(&format!("{} is limited", limited.display()));
+    Ok(())
 }
 
 /// The processes of a pod, NAMESPACE/NAME, that are called `name`; an error if there is none.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
+use super::node_images::Loaded;
 use super::show::MOCO_NAMESPACE;
 use super::{Testbed, lock, node_images};
 use crate::cargo::Profile;
@@ -18,16 +19,19 @@ pub(crate) fn load(name: &str, profile: Profile) -> Result<()> {
     load_archive(&testbed, &archive)
 }
 
-/// Loads an archive on every node and restarts the controllers if they run.
+/// Loads an archive on every node and restarts the controllers if they run and a node had another one.
 pub(crate) fn load_archive(testbed: &Testbed, archive: &Archive) -> Result<()> {
     let _lock = lock(&testbed.layout)?;
     let watch = Watch::start();
-    node_images::load_everywhere(testbed, archive)?;
+    let loaded = node_images::load_everywhere(testbed, archive)?;
     watch.say(&format!(
         "{} is on {} nodes",
         images::MOCO,
         testbed.config.nodes
     ));
+    if loaded == Loaded::Before {
+        return Ok(());
+    }
     let kubectl = testbed.kubectl();
     let namespace = format!("--namespace={MOCO_NAMESPACE}");
     if kubectl

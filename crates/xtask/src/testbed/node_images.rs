@@ -8,34 +8,48 @@ use super::Testbed;
 use crate::cmd::Cmd;
 use crate::images::Archive;
 
+/// Whether nodes had the images already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// All of them had.
+    Before,
+    /// At least one had to be given them.
+    Now,
+}
+
 /// Loads an archive on one node unless the node has exactly its images.
-pub(crate) fn load(testbed: &Testbed, node: u8, archive: &Archive) -> Result<()> {
+pub(crate) fn load(testbed: &Testbed, node: u8, archive: &Archive) -> Result<Loaded> {
     let listed = ctr(testbed, node).args(["images", "list"]).output()?;
     if archive
         .images
         .iter()
         .all(|image| has(&listed, &image.name, &image.digest))
     {
-        return Ok(());
+        return Ok(Loaded::Before);
     }
     ctr(testbed, node)
         .args(["images", "import"])
         .arg(&archive.path)
         .within(Duration::from_secs(300))
         .run()
-        .with_context(|| format!("load {} on n{node}", archive.path.display()))
+        .with_context(|| format!("load {} on n{node}", archive.path.display()))?;
+    Ok(Loaded::Now)
 }
 
 /// Loads an archive on every node at once.
-pub(crate) fn load_everywhere(testbed: &Testbed, archive: &Archive) -> Result<()> {
+pub(crate) fn load_everywhere(testbed: &Testbed, archive: &Archive) -> Result<Loaded> {
     std::thread::scope(|scope| {
         let running: Vec<_> = testbed
             .nodes()
             .map(|node| scope.spawn(move || load(testbed, node, archive)))
             .collect();
-        running
-            .into_iter()
-            .try_for_each(|one| one.join().map_err(|_| anyhow!("a thread panicked"))?)
+        let mut all = Loaded::Before;
+        for one in running {
+            if one.join().map_err(|_| anyhow!("a thread panicked"))?? == Loaded::Now {
+                all = Loaded::Now;
+            }
+        }
+        Ok(all)
     })
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn up(name: &str, config: Config) -> Result<()> {
         && running.is_running()?
     {
         say(&format!("the test cluster `{name}` is up already"));
-        return node_images::load_everywhere(&running, &archive);
+        return node_images::load_everywhere(&running, &archive).map(drop);
     }
     let watch = Watch::start();
     if !cleanup::left_over(&layout)?.is_empty() {
@@ -112,7 +112,7 @@ fn start_runtime(testbed: &Testbed, node: u8, archive: &Archive) -> Result<()> {
     let daemon = node::containerd(testbed, node)?;
     daemon.start(&testbed.layout)?;
     wait_for_socket(testbed, node)?;
-    node_images::load(testbed, node, archive)
+    node_images::load(testbed, node, archive).map(drop)
 }
 
 fn start_control_plane(testbed: &Testbed, watch: Watch) -> Result<()> {

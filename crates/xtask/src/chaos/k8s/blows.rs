@@ -104,9 +104,7 @@ const BLOWS: &[Blow] = &[
         stage.fault(&Fault::Apiserver {
             switch: Switch::Stop,
         })?;
-        for pid in &pids {
-            fault::signal(*pid, Treatment::Kill)?;
-        }
+        fault::signal(&pids, Treatment::Kill)?;
         sleep(draw.hold);
         stage.fault(&Fault::Apiserver {
             switch: Switch::Start,
@@ -227,7 +225,7 @@ impl Stage<'_> {
         let pids = pids.concat();
         // One that has ended meanwhile needs neither.
         let signal = |treatment| {
-            let done = |pid: &&i32| fault::signal(**pid, treatment).is_ok();
+            let done = |pid: &&i32| fault::signal(&[**pid], treatment).is_ok();
             pids.iter().filter(done).count()
         };
         let frozen = signal(Treatment::Freeze);

@@ -121,24 +121,17 @@ fn agent_killed(cluster: &Cluster, client: &Client<'_>) -> Result<()> {
         let now = cluster.processes(PRIMARY_POD, "agent").unwrap_or_default();
         Ok((now.is_empty() || now == agent).then(|| format!("agent {now:?}")))
     })?;
-    let count = ledger.notes()?.acknowledged.len();
-    cluster.wait("writes after the kill", Duration::from_secs(30), || {
-        let now = ledger.notes()?.acknowledged.len();
-        Ok((now < count + 20).then(|| format!("{now} acknowledged")))
-    })?;
+    ledger.goes_on(20, Duration::from_secs(30))?;
     let notes = ledger.stop()?;
-    ledger.verify(&notes, &writer)?;
-    ensure!(
-        notes.refused.is_empty(),
-        "writes were refused: {:?}",
-        notes.refused
-    );
+    ledger.verify(&notes, client, &writer)?;
+    let refused = notes.refused();
+    ensure!(refused.is_empty(), "writes were refused: {refused:?}");
     let after = cluster.processes(PRIMARY_POD, "mysqld")?;
     ensure!(mysqld == after, "mysqld was {mysqld:?} and is {after:?}");
     cluster.step(&format!(
         "the primary's agent was killed: mysqld keeps pid {after:?}, {} writes acknowledged, none refused, none lost, longest gap {:.2} s",
-        notes.acknowledged.len(),
-        notes.longest_gap.as_secs_f64()
+        notes.acknowledged(),
+        notes.longest_gap().as_secs_f64()
     ));
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! The list of stories; one file each.
 
+mod drain;
+mod failover;
 mod hello;
 mod refused;
+mod switchover;
 mod testbed;
 
 use super::Story;
@@ -26,5 +29,23 @@ pub(crate) const STORIES: &[Story] = &[
         shows: "what cannot work is refused or shown with a sentence, and mending it heals the cluster",
         from: Extent::Standard,
         run: refused::run,
+    },
+    Story {
+        name: "failover",
+        shows: "the primary is killed, cut off, deleted and frozen, while clients write",
+        from: Extent::All,
+        run: failover::run,
+    },
+    Story {
+        name: "switchover",
+        shows: "another primary by the plugin, the annotation, deletion and eviction, while clients write",
+        from: Extent::All,
+        run: switchover::run,
+    },
+    Story {
+        name: "drain",
+        shows: "the primary's node is drained while clients write; the budget is respected",
+        from: Extent::All,
+        run: drain::run,
     },
 ];

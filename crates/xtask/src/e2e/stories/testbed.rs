@@ -126,33 +126,26 @@ fn exec_and_logs(client: &Client<'_>) -> Result<()> {
 fn crash(client: &Client<'_>) -> Result<()> {
     let (cluster, login) = (client.cluster, root_at("db-0.db-pods"));
     let ledger = Ledger::start(client, &login, "story")?;
-    let written = |more: u64| {
-        let before = ledger.notes()?.acknowledged.last().copied().unwrap_or(0);
-        cluster.wait("acknowledged writes", START, || {
-            let now = ledger.notes()?.acknowledged.last().copied().unwrap_or(0);
-            Ok((now < before + more).then(|| format!("{now} of {}", before + more)))
-        })
-    };
-    written(20)?;
+    ledger.goes_on(20, START)?;
     let before = cluster.processes("db-0", "mysqld")?;
     cluster.fault(&Fault::Process {
         pod: format!("{}/db-0", cluster.namespace),
         treatment: Treatment::Kill,
         name: "mysqld".to_owned(),
     })?;
-    written(20)?;
+    ledger.goes_on(20, START)?;
     let after = cluster.processes("db-0", "mysqld")?;
     ensure!(
         before != after,
         "mysqld was killed and its process {before:?} is still there"
     );
     let notes = ledger.stop()?;
-    ledger.verify(&notes, &login)?;
+    ledger.verify(&notes, client, &login)?;
     cluster.step(&format!(
         "a killed mysqld came back with all {} acknowledged writes; {} were refused, the gap was {:.1} s",
-        notes.acknowledged.len(),
-        notes.refused.len(),
-        notes.longest_gap.as_secs_f64(),
+        notes.acknowledged(),
+        notes.refused().len(),
+        notes.longest_gap().as_secs_f64(),
     ));
     Ok(())
 }
