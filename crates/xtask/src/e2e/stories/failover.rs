@@ -23,14 +23,8 @@ const PROCESSES: [&str; 3] = ["supervise", "agent", "mysqld"];
 pub(crate) fn run(cluster: &Cluster) -> Result<()> {
     let stage = Stage::set(cluster, 3)?;
     lose(&stage, "the cable of its node is pulled", "silent", cable)?;
-    // Both are guesses, and a second guess is not acted upon at once; what follows is certain.
-    lose(&stage, "all its processes are frozen", "silent", frozen)?;
     lose(&stage, "mysqld is killed", "ended", |trial| {
         trial.treat(Treatment::Kill, &["mysqld"])?;
-        trial.replaced().map(drop)
-    })?;
-    lose(&stage, "its container is killed", "", |trial| {
-        trial.treat(Treatment::Kill, &["supervise"])?;
         trial.replaced().map(drop)
     })?;
     lose(&stage, "its pod is deleted by force", "", |trial| {
@@ -41,6 +35,12 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
             .run()?;
         trial.replaced()?;
         stage.wait_for_new_pod(trial.primary, &uid)
+    })?;
+    // A guess, as the cable was: guesses that follow each other within half a minute are not acted upon at once.
+    lose(&stage, "all its processes are frozen", "silent", frozen)?;
+    lose(&stage, "its container is killed", "", |trial| {
+        trial.treat(Treatment::Kill, &["supervise"])?;
+        trial.replaced().map(drop)
     })?;
     remembered(&stage)
 }
