@@ -64,7 +64,7 @@ problems! {
     /// The primary runs and is not open for writing yet: too few replicas hold what it has.
     PrimaryClosed { blocks: false, advice: "Nothing to do: MOCO opens it when as many replicas as a commit waits for are attached and hold everything." }
     /// A member that is not the primary takes writes.
-    TwoWritable { blocks: false, advice: "MOCO ends its mysqld at once; it starts again closed and follows the primary, or is cloned if it holds transactions of its own. It could acknowledge nothing as long as its replicas follow the primary. If this comes back, somebody or something switches `read_only` off by hand." }
+    TwoWritable { blocks: false, advice: "MOCO ends its mysqld at once; it starts again closed and follows the primary, or is cloned if it holds transactions of its own. A former primary could acknowledge nothing, because its replicas have left it. A replica that somebody opened by hand acknowledges what is written to it until it is ended; its binary logs are kept aside (`evidence` on its volume). If this comes back, somebody or something switches `read_only` off by hand." }
     /// The manifest cannot be carried out.
     InvalidSpec { blocks: false, advice: "The members run on as they are; mend the field named in the message." }
     /// A member's volume cannot be used.
