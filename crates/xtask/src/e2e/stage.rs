@@ -105,15 +105,21 @@ impl<'a> Stage<'a> {
     /// A ledger with writers in the given manner, all on nodes other than the primary's, and with a stray writer
     /// beside every member, at the member's own address.
     pub(crate) fn ledger(&self, manners: &[Manner]) -> Result<Ledger<'_>> {
-        let record = self.record()?;
-        let client = self.client_off(self.node(record.primary()?)?)?;
+        let mut ledger = self.ledger_without_strays(manners)?;
+        for member in self.record()?.members() {
+            let beside = self.client_on(self.node(member)?)?;
+            ledger.add(beside, &self.own_login(member), Manner::Stray)?;
+        }
+        Ok(ledger)
+    }
+
+    /// The same without stray writers, for a story in which a member takes writes by somebody's hand.
+    pub(crate) fn ledger_without_strays(&self, manners: &[Manner]) -> Result<Ledger<'_>> {
+        let primary = self.record()?.primary()?;
+        let client = self.client_off(self.node(primary)?)?;
         let mut ledger = Ledger::prepare(client, &self.writer, "story")?;
         for manner in manners {
             ledger.add(client, &self.writer, *manner)?;
-        }
-        for member in record.members() {
-            let beside = self.client_on(self.node(member)?)?;
-            ledger.add(beside, &self.own_login(member), Manner::Stray)?;
         }
         ledger.goes_on(SOME, WRITES)?;
         Ok(ledger)

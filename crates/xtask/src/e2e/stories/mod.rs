@@ -3,6 +3,7 @@
 mod drain;
 mod failover;
 mod hello;
+mod lost;
 mod refused;
 mod switchover;
 mod testbed;
@@ -47,5 +48,11 @@ pub(crate) const STORIES: &[Story] = &[
         shows: "the primary's node is drained while clients write; the budget is respected",
         from: Extent::All,
         run: drain::run,
+    },
+    Story {
+        name: "lost",
+        shows: "a majority is lost: closed, with the reason; back without loss, or forced by a person",
+        from: Extent::All,
+        run: lost::run,
     },
 ];
