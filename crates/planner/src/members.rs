@@ -164,6 +164,30 @@ fn acknowledging(seen: &Observation) -> impl Iterator<Item = (MemberId, &Member)
     })
 }
 
+/// Members that are about to be removed, follow the primary and hold everything it has. They acknowledge
+/// nothing more, but as long as they are recorded their promise is needed for a failover: what they hold
+/// keeps a primary that starts again from being closed for ever when those who stay are fewer than have
+/// to hold everything.
+pub(crate) fn ready_leavers(seen: &Observation) -> usize {
+    let Some(register) = &seen.register else {
+        return 0;
+    };
+    let membership = &register.membership;
+    let everybody = membership.all();
+    let leavers = everybody.difference(&membership.members);
+    let ready = leavers.filter(|id| {
+        seen.members.get(id).is_some_and(|member| {
+            let channel = member
+                .server()
+                .and_then(|server| server.replication.as_ref());
+            channel.is_some_and(|channel| channel.receiver == ThreadState::On)
+                && seen.follows_primary(member)
+                && seen.holds_primary_set(member)
+        })
+    });
+    ready.count()
+}
+
 /// Clients are told another role than the register's. That somebody is the primary is told once it
 /// takes writes; that somebody is not, also of a member that nobody can reach.
 pub(crate) fn mislabelled(seen: &Observation, id: MemberId, member: &Member) -> bool {

@@ -4,7 +4,7 @@ use moco_model::register::Cause;
 use moco_model::{MemberId, Phase, quorum};
 
 use crate::asked::{answered, demand, target};
-use crate::members::{ready_followers, uncounted};
+use crate::members::{ready_followers, ready_leavers, uncounted};
 use crate::observation::{Member, Observation, Seen};
 use crate::remedies::{book, switchover};
 use crate::round::Round;
@@ -116,7 +116,7 @@ pub(super) fn closed(seen: &Observation) -> Option<String> {
         return None;
     }
     let needed = quorum::acks_under(&register.membership);
-    let ready = ready_followers(seen).len();
+    let ready = ready_followers(seen).len() + ready_leavers(seen);
     Some(format!(
         "primary {} is closed; {ready} of {needed} needed replicas hold everything it has",
         register.primary

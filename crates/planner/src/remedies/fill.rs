@@ -45,7 +45,12 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
         Donor::EndPrimary => order(seen, register.primary, Command::Retire),
         Donor::None => None,
     };
-    first.and_then(clone).into_iter().collect()
+    // A clone that cannot be made, and is tried for ever, keeps nobody else from following.
+    first
+        .and_then(clone)
+        .into_iter()
+        .chain(super::follow::steps(seen))
+        .collect()
 }
 
 /// Writes began to wait for acknowledgements while a member is being cloned: the primary is ended when

@@ -5,7 +5,7 @@
 use moco_model::{Command, quorum};
 
 use super::{install, order};
-use crate::members::{must_retire, ready_followers};
+use crate::members::{must_retire, ready_followers, ready_leavers};
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 
@@ -27,7 +27,8 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
         return Vec::new();
     }
     let acks = quorum::acks_under(&register.membership);
-    let ready = u32::try_from(ready_followers(seen).len()).unwrap_or(u32::MAX);
+    let ready = ready_followers(seen).len() + ready_leavers(seen);
+    let ready = u32::try_from(ready).unwrap_or(u32::MAX);
     if ready < acks {
         return Vec::new();
     }

@@ -672,3 +672,39 @@ fn a_write_that_arrives_during_the_clone_ends_the_primary_too_unless_another_mem
         assert_eq!(plan.steps.iter().any(retires), ended, "{n}: {plan:?}");
     }
 }
+
+#[test]
+fn a_member_that_cannot_be_filled_keeps_no_other_from_following() {
+    let mut world = healthy(3);
+    world.lose_volume(2);
+    world.run(1); // it starts empty
+    world.server(1).replication = None;
+    let plan = world.decide().plan;
+    let told = |id: u32| {
+        let of_it =
+            |step: &&Step| matches!(step, Step::Send(order) if order.member == MemberId(id));
+        plan.steps.iter().find(of_it).map(ToString::to_string)
+    };
+    assert!(
+        told(2).is_some_and(|step| step.contains("clone")),
+        "{plan:?}"
+    );
+    assert!(
+        told(1).is_some_and(|step| step.contains("follow")),
+        "{plan:?}"
+    );
+}
+
+#[test]
+fn a_primary_that_starts_again_while_most_others_leave_opens_and_the_leaving_ends() {
+    for (n, wanted) in [(2, 1), (3, 1), (4, 2)] {
+        let mut world = healthy(n);
+        world.want(wanted);
+        world.run(1); // both memberships are recorded
+        assert!(world.register().membership.old.is_some());
+        world.crash(0);
+        let log = world.run_until_healthy(200);
+        let members = world.register().membership.members.len();
+        assert_eq!(u32::try_from(members), Ok(wanted), "{log:#?}");
+    }
+}

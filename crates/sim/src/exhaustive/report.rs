@@ -40,19 +40,22 @@ pub fn run(name: &str, time: Duration, threads: usize, mut say: impl FnMut(&str)
     all_held
 }
 
-/// The time for one seeded bug in one world.
-const HUNT: Duration = Duration::from_secs(20);
+/// The time for one seeded bug in one world: first a glance at each, then a longer look.
+const HUNT: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(12)];
 
 /// Searches for a seeded bug until one world shows it: what was found and after how much, or that
 /// nothing was.
 pub fn hunt(mutation: Mutation, threads: usize) -> Result<String, String> {
     let mut states = 0;
-    for world in scenarios() {
+    let looks = HUNT
+        .iter()
+        .flat_map(|time| scenarios().into_iter().map(|world| (*time, world)));
+    for (time, world) in looks {
         let rules = Rules {
             mutation: Some(mutation),
             ..world.rules
         };
-        let outcome = search(&world.start, rules, &bounds(HUNT, threads));
+        let outcome = search(&world.start, rules, &bounds(time, threads));
         states += outcome.states;
         if let Some(found) = outcome.found {
             return Ok(format!(

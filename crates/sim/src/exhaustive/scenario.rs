@@ -267,6 +267,8 @@ fn sizes() -> Vec<Scenario> {
         change("three members become four", 3, 4),
         change("three members become five", 3, 5),
         change("five members become three", 5, 3),
+        change("two members become one", 2, 1),
+        change("four members become two", 4, 2),
     ]
 }
 
