@@ -54,9 +54,10 @@ impl Wake for TaskWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        // By number: tokio's channels wake those who wait in an order that they draw for themselves.
         let mut ready = lock(&self.ready);
-        if !ready.contains(&self.task) {
-            ready.push(self.task);
+        if let Err(place) = ready.binary_search(&self.task) {
+            ready.insert(place, self.task);
         }
     }
 }
