@@ -675,7 +675,7 @@ fn a_write_that_arrives_during_the_clone_ends_the_primary_too_unless_another_mem
 
 #[test]
 fn a_member_that_cannot_be_filled_keeps_no_other_from_following() {
-    let mut world = healthy(3);
+    let mut world = healthy(4);
     world.lose_volume(2);
     world.run(1); // it starts empty
     world.server(1).replication = None;
