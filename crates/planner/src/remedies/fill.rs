@@ -10,7 +10,7 @@ use moco_model::command::Acknowledge;
 use moco_model::{Command, Endpoint, MemberId, Phase, Register, quorum};
 
 use super::order;
-use crate::members::{empty_replica, ready_followers, should_acknowledge};
+use crate::members::{empty_replica, errant_set, ready_followers, should_acknowledge};
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 
@@ -97,12 +97,22 @@ enum Donor {
     None,
 }
 
+/// What it has executed, and a clone would copy, is the cluster's history and not only its beginning.
+fn gives_history(seen: &Observation, register: &Register, member: &Member) -> bool {
+    let executed = member.server().map(|server| &server.executed);
+    executed.is_some_and(|executed| {
+        !executed.is_empty() && executed.contains(&register.basis.must_hold)
+    }) && errant_set(seen, member).is_empty()
+        && !member.faulty()
+}
+
 fn donor(seen: &Observation, register: &Register, primary: &Member) -> Donor {
     let ready = ready_followers(seen);
     let whole = ready
         .iter()
+        .filter(|id| seen.counts(**id))
         .filter_map(|id| seen.members.get(id))
-        .find(|member| !member.faulty());
+        .find(|member| gives_history(seen, register, member));
     if let Some(replica) = whole {
         return Donor::Member(replica.endpoint.clone());
     }
