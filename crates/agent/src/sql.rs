@@ -292,6 +292,13 @@ impl<H: Host> Sql<H> {
         })
     }
 
+    /// Drops the channel that came with a replica's data; there is none in a primary's.
+    pub(crate) async fn drop_cloned_channel(&self) -> Result<(), SqlError> {
+        working!(self, "cannot drop the cloned channel", |server| {
+            moco_mysql::replication::drop_cloned_channel(server)
+        })
+    }
+
     /// Gives MOCO's accounts, which came with the donor's data, the passwords of the Secret.
     pub(crate) async fn settle_passwords(&self) -> Result<(), SqlError> {
         let passwords = self.host.passwords()?;

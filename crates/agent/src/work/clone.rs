@@ -65,6 +65,12 @@ async fn copy<H: Host>(member: &Arc<Member<H>>, donor: &Endpoint) -> Result<(), 
         .await
         .map_err(|error| fault(donor, &error))?;
     completed.map_err(|because| failed(donor, &because))?;
+    // A replica's data brings its channel along, to which there are no relay logs.
+    member
+        .sql
+        .drop_cloned_channel()
+        .await
+        .map_err(|error| fault(donor, &error))?;
     member
         .sql
         .settle_passwords()

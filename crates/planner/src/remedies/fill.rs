@@ -7,6 +7,7 @@
 //! then the primary is ended first, started again closed, and opened behind the barrier as ever.
 
 use moco_model::command::Acknowledge;
+use moco_model::guard::DataState;
 use moco_model::{Command, Endpoint, MemberId, Phase, Register, quorum};
 
 use super::order;
@@ -117,8 +118,11 @@ fn donor(seen: &Observation, register: &Register, primary: &Member) -> Donor {
         return Donor::Member(replica.endpoint.clone());
     }
     let acks = quorum::acks_under(&register.membership);
-    let open = primary.server().is_some_and(|server| server.writable);
-    if !open || ready.len() >= usize::try_from(acks).unwrap_or(usize::MAX) {
+    // The server's own count: of a busy primary no replica ever seems to hold everything.
+    let starved = primary
+        .server()
+        .is_some_and(|server| server.writable && server.semi_sync.clients < acks);
+    if !starved {
         return Donor::Member(primary.endpoint.clone());
     }
     let waits = primary
@@ -126,8 +130,11 @@ fn donor(seen: &Observation, register: &Register, primary: &Member) -> Donor {
         .fresh()
         .and_then(|report| report.commits)
         .map_or(0, |commits| commits.waiting_ms);
+    let recorded = register.membership.all();
     let may_come_back = seen.replicas().any(|(id, member)| {
-        register.counted.contains_key(&id) && (member.report.fresh().is_none() || seen.counts(id))
+        let known_empty =
+            member.report.fresh().is_some() && member.data() != Some(DataState::Holding);
+        recorded.contains(&id) && !known_empty
     });
     if may_come_back && waits < STARVED_MS {
         Donor::None

@@ -1,5 +1,6 @@
 //! What is on a server's volume and outlives its process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use moco_model::{Passwords, ServerUuid};
@@ -25,6 +26,8 @@ pub(super) struct Disk {
     pub(super) clone_status: CloneStatus,
     /// A complete copy of a donor, which the next start takes up.
     pub(super) copied: Option<Box<Copied>>,
+    /// What the last clone brought: no log of this server has it, and it is as durable.
+    pub(super) cloned: BTreeMap<String, BTreeMap<i64, String>>,
 }
 
 /// What a clone brings.
@@ -79,6 +82,7 @@ impl Disk {
             relay: RelayLog::default(),
             clone_status: CloneStatus::NotStarted,
             copied: None,
+            cloned: BTreeMap::new(),
         }
     }
 

@@ -44,6 +44,7 @@ impl Disk {
     fn recover(&mut self) -> (usize, usize) {
         if let Some(copied) = self.copied.take() {
             self.engine = copied.engine;
+            self.cloned.clone_from(&self.engine.tables);
             self.channel = copied.channel;
             self.relay = RelayLog::default();
             self.binlogs.clear();

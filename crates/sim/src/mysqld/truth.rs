@@ -53,10 +53,13 @@ impl Fleet {
     }
 
     /// Whether a power cut of this server now would leave it with a transaction that writes this
-    /// key: in its synced binary log, or in its synced relay log.
+    /// key: in its synced binary log, in its synced relay log, or in what a clone brought.
     pub fn holds_durably(&self, id: ServerId, table: &str, key: i64) -> bool {
-        self.disk(id)
-            .is_some_and(|disk| disk.durable().any(|one| one.writes(table, key)))
+        self.disk(id).is_some_and(|disk| {
+            let cloned = disk.cloned.get(table);
+            cloned.is_some_and(|rows| rows.contains_key(&key))
+                || disk.durable().any(|one| one.writes(table, key))
+        })
     }
 
     /// Every transaction that is on this server's disk: binary logs, then relay log.
