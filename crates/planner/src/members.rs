@@ -88,9 +88,15 @@ pub(crate) fn uncounted(seen: &Observation, id: MemberId, member: &Member) -> bo
         && !seen.counts(id)
 }
 
-/// Runs without data, and is to be filled.
+/// Runs without data, and is to be filled. Who is removed needs none any more, and a clone would hold
+/// the removal up.
 pub(crate) fn empty_replica(seen: &Observation, id: MemberId, member: &Member) -> bool {
-    seen.register.is_some()
+    let stays = seen.register.as_ref().is_some_and(|register| {
+        let recorded = register.membership.all().contains(&id);
+        let joins = !recorded && id.0 < seen.wanted.replicas;
+        joins || register.membership.members.contains(&id)
+    });
+    stays
         && !is_primary(seen, id)
         && member.data() == Some(DataState::Empty)
         && member.phase() == Some(Phase::Running)

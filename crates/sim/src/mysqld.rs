@@ -8,10 +8,10 @@
 //!
 //! What happens by itself inside servers and between them is never done in passing. It is listed by
 //! [`Fleet::motions`], one small [`Motion`] at a time, and done by [`Fleet::perform`]: so whoever
-//! drives the fleet chooses the order, and a network may forbid what [`Motion::way`] would have to
+//! drives the fleet chooses the order, and a network may forbid a motion between two servers that it has to
 //! cross.
 //!
-//! A server is a [`Disk`](disk::Disk), which outlives its process, and a process. A crash keeps the
+//! A server is a [`Disk`], which outlives its process, and a process. A crash keeps the
 //! disk; [`Fleet::lose_unsynced`] is what a power cut takes from it.
 //!
 //! [`SharedFleet`] and [`FakeSession`] are the same behind a lock, as futures.

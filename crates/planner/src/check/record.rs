@@ -213,7 +213,8 @@ fn finished(old: &Register, new: &Register, seen: &Observation) -> Result<(), Re
         let member = known(*id, seen)?;
         let at_gate = member.phase() == Some(Phase::AtGate);
         let silent = member.server().is_some_and(|server| {
-            !server.semi_sync.replica_active && !server.semi_sync.replica_enabled
+            let asks = server.semi_sync.replica_enabled && server.replication.is_some();
+            !(server.semi_sync.replica_active || asks)
         });
         if !at_gate && !silent {
             return Err(Refusal::LeaverAcknowledges(*id));

@@ -85,13 +85,16 @@ fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)
 fn acknowledges_nothing(member: &Member) -> bool {
     match (member.phase(), member.server()) {
         (Some(Phase::AtGate), _) => true,
-        (_, Some(server)) => !server.semi_sync.replica_active && !server.semi_sync.replica_enabled,
+        (_, Some(server)) => {
+            let may_ask = server.semi_sync.replica_enabled && server.replication.is_some();
+            !server.semi_sync.replica_active && !may_ask
+        }
         _ => false,
     }
 }
 
-/// Everything that the leavers hold, and so may have acknowledged. Of one that does not run it is known
-/// only when no commit waits.
+/// Everything that the leavers hold, and so may have acknowledged. Of one that does not run, or lost its
+/// data, it is known only when no commit waits.
 fn left_behind(seen: &Observation, register: &Register) -> Option<GtidSet> {
     let waiting = seen.primary()?.1.server()?.semi_sync.waiting;
     let mut all = GtidSet::new();
@@ -100,7 +103,11 @@ fn left_behind(seen: &Observation, register: &Register) -> Option<GtidSet> {
         .all()
         .difference(&register.membership.members)
     {
-        match seen.members.get(id).and_then(Member::held) {
+        let with_data = seen
+            .members
+            .get(id)
+            .filter(|member| member.runs_with_data());
+        match with_data.and_then(Member::held) {
             Some(held) => all = all.union(&held),
             None if waiting == 0 => {}
             None => return None,

@@ -708,3 +708,19 @@ fn a_primary_that_starts_again_while_most_others_leave_opens_and_the_leaving_end
         assert_eq!(u32::try_from(members), Ok(wanted), "{log:#?}");
     }
 }
+
+#[test]
+fn a_leaver_that_lost_its_volume_is_removed_without_being_filled_first() {
+    for (n, wanted) in [(2, 1), (3, 1), (5, 3)] {
+        let mut world = healthy(n);
+        world.want(wanted);
+        world.run(1); // both memberships are recorded
+        assert!(world.register().membership.old.is_some());
+        world.lose_volume(n - 1);
+        let log = world.run_until_healthy(200);
+        let clones = log.iter().filter(|line| line.contains("clone")).count();
+        assert_eq!(clones, 0, "{log:#?}");
+        let members = world.register().membership.members.len();
+        assert_eq!(u32::try_from(members), Ok(wanted), "{log:#?}");
+    }
+}

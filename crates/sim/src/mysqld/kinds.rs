@@ -29,7 +29,7 @@ pub struct ConnectionId(pub u64);
 pub enum Signal {
     /// SIGKILL: the process is gone; what it wrote stays in the page cache.
     Kill,
-    /// SIGTERM: an orderly stop, by [`Motion::Stop`].
+    /// SIGTERM: an orderly stop, by [`super::Motion::Stop`].
     Terminate,
     /// SIGSTOP: nothing answers, connections stay.
     Freeze,
@@ -90,7 +90,7 @@ pub enum Pace {
     /// As soon as it is sent.
     #[default]
     AtOnce,
-    /// By [`Motion::Execute`].
+    /// By [`super::Motion::Execute`].
     Scheduled,
 }
 
