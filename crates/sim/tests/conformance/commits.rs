@@ -183,7 +183,7 @@ async fn disabled(b: &mut impl Bench) {
         "enabled and in force",
         format!("{} {}", now.source_enabled, now.source_active),
     );
-    b.note("unacknowledged", now.unacknowledged);
+    // Whether `Rpl_semi_sync_source_no_tx` has counted the commit already differs from run to run.
 }
 
 fact!(
@@ -195,7 +195,6 @@ fact!(
         "the client is told: ok",
         "a reader sees: 1",
         "enabled and in force: false false",
-        "unacknowledged: 1",
     ]
 );
 
