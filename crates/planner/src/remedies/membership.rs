@@ -93,23 +93,22 @@ fn acknowledges_nothing(member: &Member) -> bool {
     }
 }
 
-/// Everything that the leavers hold, and so may have acknowledged. Of one that does not run, or lost its
-/// data, it is known only when no commit waits.
+/// Everything that the leavers hold, and so may have acknowledged. Of one that does not run, or lost what
+/// it held, it is known only when no commit waits, and matters only if commits need a replica afterwards.
 fn left_behind(seen: &Observation, register: &Register) -> Option<GtidSet> {
     let waiting = seen.primary()?.1.server()?.semi_sync.waiting;
+    let size = u32::try_from(register.membership.members.len()).unwrap_or(u32::MAX);
     let mut all = GtidSet::new();
     for id in register
         .membership
         .all()
         .difference(&register.membership.members)
     {
-        let with_data = seen
-            .members
-            .get(id)
-            .filter(|member| member.runs_with_data());
-        match with_data.and_then(Member::held) {
+        let member = seen.members.get(id);
+        let lost = register.counted.contains_key(id) && !member.is_some_and(Member::runs_with_data);
+        match member.and_then(Member::held).filter(|_| !lost) {
             Some(held) => all = all.union(&held),
-            None if waiting == 0 => {}
+            None if waiting == 0 || quorum::acks(size) == 0 => {}
             None => return None,
         }
     }
