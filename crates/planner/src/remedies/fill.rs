@@ -6,12 +6,11 @@
 //! only donor and nobody acknowledges its commits, clone and commit would wait for each other for ever:
 //! then the primary is ended first, started again closed, and opened behind the barrier as ever.
 
-use moco_model::command::Acknowledge;
 use moco_model::guard::DataState;
 use moco_model::{Command, Endpoint, MemberId, Phase, Register, quorum};
 
-use super::order;
-use crate::members::{empty_replica, errant_set, ready_followers, should_acknowledge};
+use super::{follow, order};
+use crate::members::{empty_replica, errant_set, ready_followers};
 use crate::observation::{Member, Observation};
 use crate::plan::Step;
 
@@ -31,11 +30,11 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
         .iter()
         .filter(|(id, member)| empty_replica(seen, **id, member));
     if server.executed.is_empty() {
-        let follow = |(id, _): (&MemberId, &Member)| follow(seen, *id, &primary.endpoint);
-        return empty.filter_map(follow).collect();
+        return empty
+            .filter_map(|(id, _)| follow::follow(seen, *id, primary))
+            .collect();
     }
-    let cloning = |member: &Member| matches!(member.phase(), Some(Phase::Cloning(_)));
-    if seen.members.values().any(cloning) {
+    if somebody_clones(seen) {
         return Vec::new();
     }
     let first = empty
@@ -50,7 +49,7 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
     first
         .and_then(clone)
         .into_iter()
-        .chain(super::follow::steps(seen))
+        .chain(follow::steps(seen))
         .collect()
 }
 
@@ -60,8 +59,7 @@ pub(super) fn starved(seen: &Observation) -> Vec<Step> {
     let Some((register, primary)) = seen.primary() else {
         return Vec::new();
     };
-    let cloning = |member: &Member| matches!(member.phase(), Some(Phase::Cloning(_)));
-    if !seen.members.values().any(cloning) {
+    if !somebody_clones(seen) {
         return Vec::new();
     }
     match donor(seen, register, primary) {
@@ -72,21 +70,9 @@ pub(super) fn starved(seen: &Observation) -> Vec<Step> {
     }
 }
 
-fn follow(seen: &Observation, id: MemberId, source: &Endpoint) -> Option<Step> {
-    let acknowledge = if should_acknowledge(seen, id) {
-        Acknowledge::Yes
-    } else {
-        Acknowledge::No
-    };
-    let source = source.clone();
-    order(
-        seen,
-        id,
-        Command::Follow {
-            source,
-            acknowledge,
-        },
-    )
+fn somebody_clones(seen: &Observation) -> bool {
+    let cloning = |member: &Member| matches!(member.phase(), Some(Phase::Cloning(_)));
+    seen.members.values().any(cloning)
 }
 
 /// Whose data is copied.

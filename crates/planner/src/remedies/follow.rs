@@ -29,23 +29,27 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
     if !open && lost.iter().any(quick) {
         lost.retain(quick);
     }
-    let follow = |(id, _): (MemberId, &Member)| {
-        let yes = should_acknowledge(seen, id);
-        let acknowledge = if yes {
-            Acknowledge::Yes
-        } else {
-            Acknowledge::No
-        };
-        order(
-            seen,
-            id,
-            Command::Follow {
-                source: primary.endpoint.clone(),
-                acknowledge,
-            },
-        )
+    lost.into_iter()
+        .filter_map(|(id, _)| follow(seen, id, primary))
+        .collect()
+}
+
+/// The order to follow the primary, and to acknowledge as the membership demands.
+pub(super) fn follow(seen: &Observation, id: MemberId, primary: &Member) -> Option<Step> {
+    let acknowledge = if should_acknowledge(seen, id) {
+        Acknowledge::Yes
+    } else {
+        Acknowledge::No
     };
-    lost.into_iter().filter_map(follow).collect()
+    let source = primary.endpoint.clone();
+    order(
+        seen,
+        id,
+        Command::Follow {
+            source,
+            acknowledge,
+        },
+    )
 }
 
 fn broken(seen: &Observation, member: &Member) -> bool {

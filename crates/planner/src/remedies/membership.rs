@@ -56,12 +56,16 @@ fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)
     if !new.difference(old).all(caught_up) {
         return None;
     }
+    let change = Membership {
+        members: new.clone(),
+        old: Some(old.clone()),
+        version: register.membership.version + 1,
+    };
     // Until it is final commits need the larger number, and only those who stay give it.
-    let size = |members: &BTreeSet<MemberId>| u32::try_from(members.len()).unwrap_or(u32::MAX);
-    let acks = quorum::acks(size(old)).max(quorum::acks(size(&new)));
-    let needed = acks.min(size(&new).saturating_sub(1));
+    let acks = usize::try_from(quorum::acks_under(&change)).unwrap_or(usize::MAX);
+    let needed = acks.min(new.len().saturating_sub(1));
     let stay = settled_followers(seen).intersection(&new).count();
-    if new.len() < old.len() && u32::try_from(stay).unwrap_or(0) < needed {
+    if new.len() < old.len() && stay < needed {
         return None;
     }
     let because = if new.len() > old.len() {
@@ -69,15 +73,7 @@ fn begin(seen: &Observation, register: &Register) -> Option<(Membership, String)
     } else {
         format!("{} members are to be removed", old.len() - new.len())
     };
-    let version = register.membership.version + 1;
-    Some((
-        Membership {
-            members: new,
-            old: Some(old.clone()),
-            version,
-        },
-        because,
-    ))
+    Some((change, because))
 }
 
 /// Certainly: a member that cannot be asked may still acknowledge, and nobody would ask it for a

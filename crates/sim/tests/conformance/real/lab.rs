@@ -150,40 +150,8 @@ async fn set_up(socket: PathBuf) {
     admin.run("stop the server", "SHUTDOWN").await.unwrap();
 }
 
-const OPTIONS: &str = "\
-mysqlx = OFF
-skip-name-resolve = ON
-super-read-only = ON
-read-only = ON
-skip-replica-start = ON
-event-scheduler = OFF
-gtid-mode = ON
-enforce-gtid-consistency = ON
-log-bin = binlog
-log-replica-updates = ON
-sync-binlog = 1
-innodb-flush-log-at-trx-commit = 1
-binlog-transaction-compression = ON
-source-verify-checksum = ON
-relay-log = relay
-relay-log-recovery = OFF
-sync-relay-log = 1
-replica-net-timeout = 4
-replica-max-allowed-packet = 1073741824
-plugin-load-add = semisync_source.so
-plugin-load-add = semisync_replica.so
-plugin-load-add = mysql_clone.so
-loose-rpl-semi-sync-source-wait-point = AFTER_SYNC
-loose-rpl-semi-sync-source-timeout = 1000000000000000000
-loose-rpl-semi-sync-source-wait-no-replica = ON
-disabled-storage-engines = MyISAM,MRG_MYISAM,MEMORY,CSV,ARCHIVE,BLACKHOLE,FEDERATED,EXAMPLE
-local-infile = OFF
-secure-file-priv = NULL
-innodb-redo-log-capacity = 16M
-innodb-buffer-pool-size = 32M
-innodb-log-buffer-size = 4M
-table-open-cache = 400
-performance-schema-max-table-instances = 400";
+/// Those of the contract tests: both ask the same server.
+const OPTIONS: &str = include_str!("../../../../mysql/tests/real_mysqld/options.cnf");
 
 /// A process that removes `dir` when this one has ended, and before that ends any mysqld in it: a
 /// static is never dropped, and a test process can be killed. A mysqld is known by the pid file in
