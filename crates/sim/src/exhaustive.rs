@@ -17,6 +17,7 @@
 )]
 
 pub mod budget;
+pub mod controller;
 pub mod digest;
 pub mod lens;
 pub mod member;

@@ -98,6 +98,8 @@ mutations! {
     LeaverAcknowledges: Agent,
     /// A newcomer counts before it was seen to hold everything.
     NewcomerCountsAtOnce: Observation,
+    /// What the primary had when it was read first is taken for all that had to be acknowledged before.
+    MarkTooEarly: Observation,
     /// Of those who promised, not the one is chosen that holds everything.
     WrongWinner: Plan,
     /// A failover is content with one promise less.

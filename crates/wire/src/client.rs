@@ -21,6 +21,8 @@ mod peer;
 
 pub use error::ClientError;
 use line::Line;
+#[cfg(test)]
+pub(crate) use line::{PING_EVERY, PING_TIME_MAX};
 pub use peer::PeerClient;
 
 /// The agent of one member, as the controller calls it.

@@ -94,6 +94,12 @@ fn bend_view(seen: &mut Seen, mutation: Mutation) {
                 register.counted = counted;
             }
         }
+        Mutation::MarkTooEarly => {
+            if let Some(mark) = &mut seen.mark {
+                mark.settled = true;
+                mark.executed = 0;
+            }
+        }
         Mutation::SwitchoverWithoutClosing => {
             let (intends, epoch) = (register.switchover.is_some(), register.epoch);
             if let Some(Some(report)) = seen.reports.get_mut(primary).filter(|_| intends)

@@ -19,6 +19,8 @@ pub enum HowFar {
     Whole,
     /// The guard is written, then agent and mysqld die.
     PromiseOnly,
+    /// The guard is written, then the agent dies; mysqld goes on as it was.
+    AgentDies,
 }
 
 /// A member takes an order, or refuses it.
@@ -39,11 +41,14 @@ pub fn take(
         return Ok(());
     }
     promise(state, order)?;
-    if how_far == HowFar::PromiseOnly {
-        server::kill(state, order.member);
-        return Ok(());
+    match how_far {
+        HowFar::Whole => carry_out(state, order, mutation),
+        HowFar::PromiseOnly => {
+            server::kill(state, order.member);
+            Ok(())
+        }
+        HowFar::AgentDies => Ok(()),
     }
-    carry_out(state, order, mutation)
 }
 
 fn fits(order: &Order) -> bool {

@@ -1,5 +1,6 @@
 //! Everything that may happen next in a state.
 
+use moco_model::Role;
 use pass::{act, decide, gather};
 
 use super::lens::Lens;
@@ -84,6 +85,8 @@ pub struct Rules {
     pub controllers: u8,
     /// A look is three reads, and things happen between them.
     pub torn: bool,
+    /// Controllers remember what the primary had when they looked before.
+    pub remembers: bool,
     /// Acknowledgements travel for a while.
     pub late_acks: bool,
     /// Kills may take the pod along.
@@ -146,11 +149,16 @@ fn of_controller(state: &State, rules: Rules, controller: u8, all: &mut Vec<Move
             Step::Send(order) if first_is_order => {
                 if state.reached(order.member) {
                     all.push(act(HowFar::Whole));
-                    let killable = state.budget.kills > 0
-                        && holds(state.budget.crashes, bit(order.member))
-                        && order.command != Command::Fence;
+                    let killable =
+                        state.budget.kills > 0 && holds(state.budget.crashes, bit(order.member));
                     if rules.half_orders && killable {
-                        all.push(act(HowFar::PromiseOnly));
+                        let fences = order.command == Command::Fence;
+                        // A primary that is closed promises last.
+                        if fences && order.role == Role::Replica {
+                            all.push(act(HowFar::AgentDies));
+                        } else if !fences {
+                            all.push(act(HowFar::PromiseOnly));
+                        }
                     }
                 }
             }
@@ -249,7 +257,8 @@ pub fn perform(
             stuck,
             late,
         } => {
-            let mut seen = Seen::begin(&next);
+            let mark = next.controllers[usize::from(controller)].mark;
+            let mut seen = Seen::begin(&next, mark);
             seen.gather(&next, u8::MAX, stuck);
             seen.late = late;
             if stuck || late {

@@ -128,6 +128,7 @@ fn world(name: &'static str, start: State, budget: Budget, rules: Rules, share: 
 const TWO: Rules = Rules {
     controllers: 2,
     torn: false,
+    remembers: false,
     late_acks: false,
     pods: false,
     half_orders: true,
@@ -261,7 +262,7 @@ fn sizes() -> Vec<Scenario> {
         };
         world(name, healthy(from, to), budget, ONE, 2)
     };
-    vec![
+    let mut all_of_them = vec![
         change("one member becomes three", 1, 3),
         change("two members become three", 2, 3),
         change("three members become four", 3, 4),
@@ -269,6 +270,41 @@ fn sizes() -> Vec<Scenario> {
         change("five members become three", 5, 3),
         change("two members become one", 2, 1),
         change("four members become two", 4, 2),
+    ];
+    all_of_them.extend(under_writes());
+    all_of_them
+}
+
+/// Members that are added or come back while a busy primary is always ahead of the look at its replicas.
+fn under_writes() -> Vec<Scenario> {
+    let busy = Budget {
+        writes: 2,
+        ..one_crash(3)
+    };
+    let lost = Budget {
+        volumes: all(3) & !bit(0),
+        losses: 1,
+        ..busy
+    };
+    let rules = Rules {
+        remembers: true,
+        ..TORN
+    };
+    vec![
+        world(
+            "two members become three under writes, torn looks that are remembered",
+            healthy(2, 3),
+            busy,
+            rules,
+            2,
+        ),
+        world(
+            "three members, a volume lost under writes, torn looks that are remembered",
+            healthy(3, 3),
+            lost,
+            rules,
+            2,
+        ),
     ]
 }
 

@@ -36,6 +36,7 @@ pub fn settle(state: &State, rules: Rules, lens: &mut Lens) -> Result<Settled, F
     let rules = Rules {
         controllers: 1,
         torn: false,
+        remembers: false,
         half_orders: false,
         ..rules
     };
@@ -133,7 +134,7 @@ fn pass(
 }
 
 fn look(state: &State, lens: &mut Lens, rules: Rules, late: bool) -> std::sync::Arc<Decided> {
-    let mut seen = Seen::begin(state);
+    let mut seen = Seen::begin(state, None);
     seen.gather(state, u8::MAX, false);
     seen.late = late;
     lens.decide(seen, rules.mutation)

@@ -6,6 +6,7 @@
 use moco_model::Role;
 
 pub use super::budget::Budget;
+pub use super::controller::{Controller, Mark};
 
 /// Members at most.
 pub const MEMBERS: usize = 5;
@@ -288,17 +289,6 @@ pub enum Ask {
     Lead(u8),
     /// Not to be primary.
     Leave(u8),
-}
-
-/// A controller: it may be in the middle of a plan while another one acts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Controller {
-    /// What is left of its plan.
-    pub plan: Vec<Step>,
-    /// What it has gathered so far, when it gathers piece by piece.
-    pub gathered: Option<Box<super::view::Seen>>,
-    /// The register was written by somebody else since it was read.
-    pub behind: bool,
 }
 
 /// A broken link. All of them are cut in both directions.

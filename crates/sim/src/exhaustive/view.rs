@@ -1,13 +1,14 @@
 //! From the small world to what a pass sees, and from the planner's plan back.
 
 use moco_model::Millis;
+use moco_planner::observation::Mark as RealMark;
 use moco_planner::{Memory, Problem};
 
-use back::compact;
+use back::{compact, compact_mark};
 use forth::observation;
 
 use super::state::{
-    Ask, Gtid, Guard, Ids, MEMBERS, Receiver, Register, State, Step, WRITES, Writes, numbers,
+    Ask, Gtid, Guard, Ids, MEMBERS, Mark, Receiver, Register, State, Step, WRITES, Writes, numbers,
 };
 
 mod back;
@@ -30,6 +31,8 @@ pub struct Seen {
     pub gtids: [Gtid; WRITES],
     /// The deadline of a switchover has passed.
     pub late: bool,
+    /// What is remembered of the look before.
+    pub mark: Option<Mark>,
 }
 
 /// What an agent says.
@@ -86,7 +89,7 @@ pub struct ServerSeen {
 
 impl Seen {
     /// What is known before any agent is asked.
-    pub fn begin(state: &State) -> Self {
+    pub fn begin(state: &State, mark: Option<Mark>) -> Self {
         Self {
             register: state.register,
             pods: state.pods,
@@ -95,6 +98,7 @@ impl Seen {
             reports: [None; MEMBERS],
             gtids: state.gtids,
             late: false,
+            mark,
         }
     }
 
@@ -159,6 +163,8 @@ pub struct Decided {
     pub sentence: String,
     /// Nothing is wrong.
     pub healthy: bool,
+    /// What the next look is given to remember.
+    pub mark: Option<Mark>,
 }
 
 /// The time of every pass. What was written down before, was written at 0.
@@ -183,5 +189,6 @@ pub fn decide(seen: &Seen) -> Decided {
         healthy: decision.verdict.standing.healthy,
         code: decision.verdict.code,
         sentence: decision.verdict.sentence,
+        mark: RealMark::after(&observation).map(|mark| compact_mark(seen, &mark)),
     }
 }

@@ -124,6 +124,9 @@ fn summary(hunted: &Hunted, took: Duration) -> String {
     )
 }
 
+/// Empty cells that are named one by one; where there are more, the table tells enough.
+const NAMED: usize = 100;
+
 /// How often each kind of fault came in the midst of each step, and which never did.
 fn table(hunted: &Hunted) -> String {
     let times = |at: Option<Moment>, kind: Kind| hunted.met.get(&(at, kind)).copied().unwrap_or(0);
@@ -152,7 +155,7 @@ fn table(hunted: &Hunted) -> String {
     }
     let cells = (Moment::ALL.len() + 1) * Kind::ALL.len();
     let _ = write!(text, "\n{} of {cells} cells are empty", empty.len());
-    if !empty.is_empty() {
+    if (1..=NAMED).contains(&empty.len()) {
         let _ = write!(text, ": {}", empty.join(", "));
     }
     text

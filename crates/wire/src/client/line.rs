@@ -16,11 +16,12 @@ use crate::protocol::MESSAGE_BYTES_MAX;
 use crate::tls::{CredentialsSource, Dialler, Expected};
 
 /// Longest time for a connection attempt: name, TCP, handshake. It is within the time for the call.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// How often an open connection is asked for a sign of life while a call waits, and for how long.
-const PING_EVERY: Duration = Duration::from_secs(10);
-const PING_TIME_MAX: Duration = Duration::from_secs(5);
+/// Agents may take long for an order; one that has gone without a word keeps nobody waiting.
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const PING_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The way to one peer.
 pub(super) struct Line {

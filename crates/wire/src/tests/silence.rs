@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use super::certificates::{Ca, fixed};
 use super::world::*;
-use crate::client::ClientError;
+use crate::client::{ClientError, PING_EVERY, PING_TIME_MAX};
 use crate::server::Limits;
 use crate::tls::AcceptLimits;
 
@@ -96,6 +96,28 @@ async fn a_call_ends_with_its_deadline_when_the_handler_hangs() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[tokio::test]
+async fn who_works_long_on_an_order_is_waited_for_and_who_has_gone_without_a_word_is_not() {
+    let ca = Ca::new(1);
+    let handler = Agent::new(Temper::Hangs);
+    let agent = agent(fixed(ca.cluster("ns", "a")), &handler).await;
+    let (address, silence) = gateway(agent.address).await;
+    let client = calls_agent_for(100 * PATIENT, address, "a", fixed(ca.controller()));
+    let mut call = tokio::spawn(async move { client.carry(&order()).await });
+    wait_for(&handler.begun, |begun| *begun == 1).await;
+    let signs = PING_EVERY + PING_TIME_MAX;
+    tokio::time::timeout(signs + SHORT, &mut call)
+        .await
+        .expect_err("it works on it");
+    silence.notify_waiters();
+    let error = in_time(call).await.unwrap().unwrap_err();
+    assert!(
+        matches!(error, ClientError::Unreachable { .. }),
+        "{error:?}"
+    );
+    assert!(!error.nobody_listens());
 }
 
 #[tokio::test]

@@ -79,6 +79,46 @@ impl<'a> Client<'a> {
             .with_context(|| format!("`{statement}` returned no row"))
     }
 
+    /// Begins statements that take long; [`Self::outcome`] tells their end.
+    pub(crate) fn begin(&self, name: &str, login: &Login, statements: &str) -> Result<()> {
+        let script = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; rm -f \"/tmp/$1\" \"/tmp/$1.end\"; \
+                      setsid sh -c 'mysql --batch --skip-column-names --host=\"$2\" --user=\"$3\" \
+                      --execute=\"$4\" >\"/tmp/$1\" 2>&1; echo \"$?\" >\"/tmp/$1.end\"' \
+                      sh \"$@\" >/dev/null 2>&1 </dev/null &";
+        let args = [name, &login.host, &login.user, statements];
+        self.shell(script, &args, &format!("{}\n", login.password))
+            .map(drop)
+            .with_context(|| format!("begin `{statements}`"))
+    }
+
+    /// How what was begun under `name` ended, if it has: what it said if it succeeded, or else the error.
+    pub(crate) fn outcome(&self, name: &str) -> Result<Option<Result<String, String>>> {
+        let script = "test -e \"/tmp/$1.end\" || exit 0; cat \"/tmp/$1.end\" \"/tmp/$1\"";
+        let text = self.shell(script, &[name], "")?;
+        let Some((code, said)) = text.split_once('\n') else {
+            return Ok(None);
+        };
+        let said = said.to_owned();
+        Ok(Some(if code == "0" { Ok(said) } else { Err(said) }))
+    }
+
+    /// Keeps a server busy with sessions that compute, until [`Self::stop_burning`].
+    pub(crate) fn burn(&self, login: &Login, sessions: u32) -> Result<()> {
+        let script = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; rm -f /tmp/burn.stop; \
+                      for i in $(seq \"$3\"); do setsid sh -c \
+                      'while [ ! -e /tmp/burn.stop ]; do mysql --host=\"$1\" --user=\"$2\" \
+                      --execute=\"SELECT BENCHMARK(1000000, SHA2(1, 512))\" || usleep 200000; done' \
+                      sh \"$1\" \"$2\" >/dev/null 2>&1 </dev/null & done";
+        let args = [login.host.as_str(), &login.user, &sessions.to_string()];
+        self.shell(script, &args, &format!("{}\n", login.password))
+            .map(drop)
+    }
+
+    /// Lets the sessions of [`Self::burn`] end after their statement.
+    pub(crate) fn stop_burning(&self) -> Result<()> {
+        self.shell("touch /tmp/burn.stop", &[], "").map(drop)
+    }
+
     /// Runs a shell script in the pod.
     pub(crate) fn shell(&self, script: &str, args: &[&str], input: &str) -> Result<String> {
         let call = [&["sh", "-c", script, "sh"], args].concat();

@@ -6,6 +6,7 @@
 
 mod notes;
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -51,6 +52,13 @@ touch $f.done
 
 /// Longest a running write takes to end after the loop was told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Seconds since the machine's start, as the writers note them.
+pub(crate) fn uptime() -> Result<f64> {
+    let text = fs::read_to_string("/proc/uptime").context("read /proc/uptime")?;
+    let seconds = text.split(' ').next().and_then(|text| text.parse().ok());
+    seconds.with_context(|| format!("read `{text}`"))
+}
 
 /// How a writer behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

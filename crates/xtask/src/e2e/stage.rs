@@ -93,19 +93,25 @@ impl<'a> Stage<'a> {
             .with_context(|| format!("no client on {node}"))
     }
 
-    /// A client on another node.
-    pub(crate) fn client_off(&self, node: Host) -> Result<&Client<'a>> {
+    /// A client on none of these nodes.
+    pub(crate) fn client_off(&self, nodes: &[Host]) -> Result<&Client<'a>> {
         let mut clients = self.clients.iter();
-        let found = clients.find(|(at, _)| *at != node);
+        let found = clients.find(|(at, _)| !nodes.contains(at));
         found
             .map(|(_, client)| client)
-            .with_context(|| format!("no client off {node}"))
+            .with_context(|| format!("no client off {nodes:?}"))
     }
 
     /// A ledger with writers in the given manner, all on nodes other than the primary's, and with a stray writer
     /// beside every member, at the member's own address.
     pub(crate) fn ledger(&self, manners: &[Manner]) -> Result<Ledger<'_>> {
-        let mut ledger = self.ledger_without_strays(manners)?;
+        self.ledger_off(&[], manners)
+    }
+
+    /// The same, with all but the strays off these nodes as well: what clients there have noted cannot be read while
+    /// the node is cut from the API server.
+    pub(crate) fn ledger_off(&self, nodes: &[Host], manners: &[Manner]) -> Result<Ledger<'_>> {
+        let mut ledger = self.writers_off(nodes, manners)?;
         for member in self.record()?.members() {
             let beside = self.client_on(self.node(member)?)?;
             ledger.add(beside, &self.own_login(member), Manner::Stray)?;
@@ -115,8 +121,12 @@ impl<'a> Stage<'a> {
 
     /// The same without stray writers, for a story in which a member takes writes by somebody's hand.
     pub(crate) fn ledger_without_strays(&self, manners: &[Manner]) -> Result<Ledger<'_>> {
+        self.writers_off(&[], manners)
+    }
+
+    fn writers_off(&self, nodes: &[Host], manners: &[Manner]) -> Result<Ledger<'_>> {
         let primary = self.record()?.primary()?;
-        let client = self.client_off(self.node(primary)?)?;
+        let client = self.client_off(&[nodes, &[self.node(primary)?]].concat())?;
         let mut ledger = Ledger::prepare(client, &self.writer, "story")?;
         for manner in manners {
             ledger.add(client, &self.writer, *manner)?;
@@ -156,7 +166,7 @@ impl<'a> Stage<'a> {
             reigns == wanted,
             "acknowledged by {reigns:?}, one after the other, and recorded as primary were {wanted:?}"
         );
-        let client = self.client_off(self.node(record.primary()?)?)?;
+        let client = self.client_off(&[self.node(record.primary()?)?])?;
         ledger.verify(&notes, client, &self.own_login(record.primary()?))?;
         self.are_identical(&record, ledger.table())?;
         Ok(notes)
@@ -216,7 +226,7 @@ impl<'a> Stage<'a> {
             ensure!(role == wanted, "{name} is labelled `{role}`, not {wanted}");
         }
         let reader = login(self.cluster, NAME, "replica", "readonly")?;
-        let client = self.client_off(self.node(primary)?)?;
+        let client = self.client_off(&[self.node(primary)?])?;
         let at = client.value(&self.writer, "SELECT @@hostname")?;
         ensure!(
             at == Self::pod(primary),

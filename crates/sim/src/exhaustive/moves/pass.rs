@@ -17,7 +17,8 @@ pub(super) fn gather(
 ) -> Result<(), Violation> {
     let own = &mut state.controllers[usize::from(controller)];
     let Some(mut seen) = own.gathered.take() else {
-        let seen = Seen::begin(state);
+        let mark = own.mark;
+        let seen = Seen::begin(state, mark);
         let own = &mut state.controllers[usize::from(controller)];
         own.gathered = Some(Box::new(seen));
         own.behind = false;
@@ -55,6 +56,7 @@ pub(super) fn decide(
     let outdated = own.behind && rules.mutation != Some(Mutation::OverwriteRegister);
     own.behind = false;
     own.gathered = None;
+    own.mark = decided.mark.filter(|_| rules.remembers);
     own.plan.clone_from(&decided.steps);
     if outdated && matches!(own.plan.first(), Some(Step::Record(_))) {
         own.plan.clear();
@@ -76,7 +78,7 @@ pub(super) fn act(
     match own.plan.remove(usize::from(step)) {
         Step::Record(register) => record(state, rules, controller, register),
         Step::Send(order) => {
-            if how_far == HowFar::PromiseOnly {
+            if how_far != HowFar::Whole {
                 state.budget.kills -= 1;
                 state.budget.crashes &= !bit(order.member);
             }

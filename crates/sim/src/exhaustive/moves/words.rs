@@ -30,10 +30,11 @@ impl fmt::Display for Move {
                 how_far,
             } => {
                 write!(f, "controller {controller} takes step {step}")?;
-                if *how_far == HowFar::PromiseOnly {
-                    f.write_str(", which is cut after the promise")?;
-                }
-                Ok(())
+                f.write_str(match how_far {
+                    HowFar::Whole => "",
+                    HowFar::PromiseOnly => ", which is cut after the promise",
+                    HowFar::AgentDies => ", and the agent dies after the promise",
+                })
             }
             Self::Forget(controller) => write!(f, "controller {controller} forgets its plan"),
             Self::Write(id) => write!(f, "a client writes at {id}"),

@@ -1,15 +1,18 @@
 //! From the planner's steps to the small world's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moco_model::command::{Acknowledge, OnEmptyVolume, Order as RealOrder};
 use moco_model::{
     Command as RealCommand, Epoch, MemberId, Membership as RealMembership, Register as RealRegister,
 };
+use moco_planner::observation::Mark as RealMark;
 
 use super::Seen;
 use super::forth::writes;
-use crate::exhaustive::state::{Command, Ids, MEMBERS, Membership, Order, Register, Step, bit};
+use crate::exhaustive::state::{
+    Command, Ids, MEMBERS, Mark, Membership, Order, Register, Step, bit,
+};
 
 fn small(id: MemberId) -> u8 {
     u8::try_from(id.0).unwrap_or(u8::MAX)
@@ -46,20 +49,35 @@ pub(super) fn compact(seen: &Seen, step: &moco_planner::Step) -> Option<Step> {
     }
 }
 
-fn compact_register(seen: &Seen, register: &RealRegister) -> Register {
-    let mut counted = [0; MEMBERS];
-    for (id, life) in &register.counted {
-        if let Some(place) = counted.get_mut(usize::from(small(*id))) {
+pub(super) fn compact_mark(seen: &Seen, mark: &RealMark) -> Mark {
+    Mark {
+        epoch: small_epoch(mark.epoch),
+        executed: writes(seen.gtids, &mark.executed),
+        lives: small_lives(&mark.incarnations),
+        version: u8::try_from(mark.rule.version).unwrap_or(u8::MAX),
+        acks: small_acks(mark.rule.acks),
+        settled: mark.settled,
+    }
+}
+
+fn small_lives(lives: &BTreeMap<MemberId, String>) -> [u8; MEMBERS] {
+    let mut small_lives = [0; MEMBERS];
+    for (id, life) in lives {
+        if let Some(place) = small_lives.get_mut(usize::from(small(*id))) {
             *place = life.parse().unwrap_or(0);
         }
     }
+    small_lives
+}
+
+fn compact_register(seen: &Seen, register: &RealRegister) -> Register {
     Register {
         epoch: small_epoch(register.epoch),
         primary: small(register.primary),
         membership: small_membership(&register.membership),
         initialised: register.initialised,
         must_hold: writes(seen.gtids, &register.basis.must_hold),
-        counted,
+        counted: small_lives(&register.counted),
         switchover: register.switchover.as_ref().map(|intent| small(intent.to)),
     }
 }

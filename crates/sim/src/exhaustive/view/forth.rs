@@ -10,12 +10,13 @@ use moco_model::{
     Membership as RealMembership, Phase, Register as RealRegister, Role, ServerReport, ServerUuid,
     ServerVersion,
 };
-use moco_planner::observation::{Ask as RealAsk, Clustering, Rebuild};
+use moco_planner::observation::{Ask as RealAsk, Clustering, Mark as RealMark, Rebuild, Rule};
 use moco_planner::{Member as SeenMember, Observation, Seen as Fresh, Wanted};
 
 use super::{NOW, Report, Seen, ServerSeen};
 use crate::exhaustive::state::{
-    Ask, Data, Gtid, Guard, Ids, Membership, Receiver, Register, WRITES, Writes, bit, numbers,
+    Ask, Data, Gtid, Guard, Ids, MEMBERS, Mark, Membership, Receiver, Register, WRITES, Writes,
+    bit, numbers,
 };
 
 fn endpoint(id: u8) -> Endpoint {
@@ -73,8 +74,7 @@ pub(super) fn observation(seen: &Seen) -> Observation {
         initialised_before: false,
         platform: Vec::new(),
         members: members.collect(),
-        // Nothing is remembered from one look to the next: what needs that is the swarm's.
-        mark: None,
+        mark: seen.mark.map(|mark| real_mark(seen, mark)),
     }
 }
 
@@ -213,6 +213,27 @@ fn real_server(seen: &Seen, server: &ServerSeen) -> ServerReport {
     }
 }
 
+fn real_mark(seen: &Seen, mark: Mark) -> RealMark {
+    RealMark {
+        epoch: Epoch(u64::from(mark.epoch)),
+        executed: gtid_set(seen.gtids, mark.executed),
+        incarnations: lives(mark.lives),
+        rule: Rule {
+            version: u64::from(mark.version),
+            acks: u32::from(mark.acks),
+        },
+        settled: mark.settled,
+    }
+}
+
+/// Incarnations by member; 0 stands for none.
+fn lives(small: [u8; MEMBERS]) -> BTreeMap<MemberId, String> {
+    let known = small.iter().enumerate().filter(|(_, life)| **life > 0);
+    known
+        .filter_map(|(id, life)| Some((MemberId(u32::try_from(id).ok()?), life.to_string())))
+        .collect()
+}
+
 fn real_membership(membership: Membership) -> RealMembership {
     RealMembership {
         members: ids(membership.members),
@@ -224,14 +245,6 @@ fn real_membership(membership: Membership) -> RealMembership {
 /// Every register is of revision 1 here: that two controllers do not write over each other is modelled
 /// apart from it.
 fn real_register(seen: &Seen, register: &Register) -> RealRegister {
-    let counted = register
-        .counted
-        .iter()
-        .enumerate()
-        .filter(|(_, life)| **life > 0);
-    let counted: BTreeMap<_, _> = counted
-        .filter_map(|(id, life)| Some((MemberId(u32::try_from(id).ok()?), life.to_string())))
-        .collect();
     RealRegister {
         epoch: Epoch(u64::from(register.epoch)),
         revision: 1,
@@ -244,7 +257,7 @@ fn real_register(seen: &Seen, register: &Register) -> RealRegister {
             because: String::new(),
             must_hold: gtid_set(seen.gtids, register.must_hold),
         },
-        counted,
+        counted: lives(register.counted),
         switchover: register.switchover.map(|to| Switchover {
             to: MemberId(u32::from(to)),
             because: "a person".to_owned(),

@@ -78,6 +78,12 @@ impl Notes {
         self.acked.len()
     }
 
+    /// How many writes were begun and acknowledged between two times, as [`super::uptime`] tells them.
+    pub(crate) fn acknowledged_between(&self, from: f64, to: f64) -> usize {
+        let within = |one: &&Acked| one.begin >= from && one.end <= to;
+        self.acked.iter().filter(within).count()
+    }
+
     /// What writers that are no strays were told instead of an acknowledgement.
     pub(crate) fn refused(&self) -> Vec<&str> {
         let meant = self.unsure.iter().filter(|one| one.manner != Manner::Stray);
@@ -178,6 +184,7 @@ mod tests {
             (Manner::Stray, "1 99 100.00 ERROR 1290 (HY000): read-only\n"),
         ]);
         assert_eq!(notes.acknowledged(), 3);
+        assert_eq!(notes.acknowledged_between(99.0, 100.0), 2);
         assert_eq!(notes.refused().len(), 3);
         assert_eq!(notes.most_errors(), 2);
         assert_eq!(notes.longest_gap(), Duration::from_millis(4500));

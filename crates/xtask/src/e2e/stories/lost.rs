@@ -168,7 +168,7 @@ fn volumes(stage: &Stage<'_>) -> Result<()> {
         change.text("proof").contains("nothing is proven"),
         "the record claims a proof: {change:?}"
     );
-    let client = stage.client_off(stage.node(last)?)?;
+    let client = stage.client_off(&[stage.node(last)?])?;
     ledger.verify(&notes, client, &stage.own_login(last))?;
     cluster.step(&format!(
         "forced: member {last}, the last one, is primary and the others were cloned from it; its {} rows were all \

@@ -1,10 +1,14 @@
 //! The list of stories; one file each.
 
 mod drain;
+mod errant;
 mod failover;
 mod hello;
+mod large;
 mod lost;
+mod operator_faults;
 mod refused;
+mod scale;
 mod switchover;
 mod testbed;
 
@@ -44,15 +48,39 @@ pub(crate) const STORIES: &[Story] = &[
         run: switchover::run,
     },
     Story {
+        name: "scale",
+        shows: "from one member to five and back to one, while clients write; volumes are kept",
+        from: Extent::All,
+        run: scale::run,
+    },
+    Story {
         name: "drain",
         shows: "the primary's node is drained while clients write; the budget is respected",
         from: Extent::All,
         run: drain::run,
     },
     Story {
+        name: "errant",
+        shows: "a transaction written into a replica by hand is shown, and rebuilt when allowed",
+        from: Extent::All,
+        run: errant::run,
+    },
+    Story {
         name: "lost",
         shows: "a majority is lost: closed, with the reason; back without loss, or forced by a person",
         from: Extent::All,
         run: lost::run,
+    },
+    Story {
+        name: "operator-faults",
+        shows: "no API server, a dead, frozen and cut-off controller, no kubelet, a starved primary",
+        from: Extent::All,
+        run: operator_faults::run,
+    },
+    Story {
+        name: "large",
+        shows: "a transaction of 1 GB and a long ALTER TABLE, during switchover and failover",
+        from: Extent::All,
+        run: large::run,
     },
 ];
