@@ -218,7 +218,7 @@ impl World for LocalWorld {
         Ok(requests.write(&self.home)?)
     }
 
-    async fn report(&mut self, seen: &Observation, decision: &Decision) -> Result<(), LocalError> {
+    fn lead(&mut self, seen: &Observation) {
         let targets = self.targets(seen);
         self.targets.send_if_modified(|shown| {
             let changed = *shown != targets;
@@ -227,6 +227,9 @@ impl World for LocalWorld {
             }
             changed
         });
+    }
+
+    async fn report(&mut self, seen: &Observation, decision: &Decision) -> Result<(), LocalError> {
         let status = Status::of(&self.settings, &self.manifest, seen, decision);
         if self.shown.as_ref() != Some(&status) {
             home::write_json(&self.home.status(), &status)?;

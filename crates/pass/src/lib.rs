@@ -73,6 +73,8 @@ impl<W: World, A: Agents> Pilot<W, A> {
         let facts = self.world.facts().await?;
         let now = self.world.now();
         let seen = gather::gather(&mut self.agents, &mut self.silence, facts, now).await;
+        // Before the steps: one of them may take long, and clients do not wait for it.
+        self.world.lead(&seen);
         let decision = decide(&seen, &self.memory, self.world.now());
         self.memory = decision.memory.clone();
         self.tell(&seen, &decision);

@@ -35,6 +35,9 @@ pub trait World: Send {
     /// Drops what was asked of a member: it is done, or will not be done.
     fn settle(&mut self, member: MemberId) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
+    /// Leads clients to whom the members' own words allow, where no platform does that by the labels.
+    fn lead(&mut self, _seen: &Observation) {}
+
     /// Tells people.
     fn report(
         &mut self,

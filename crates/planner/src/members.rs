@@ -159,6 +159,11 @@ pub(crate) fn settled_followers(seen: &Observation) -> BTreeSet<MemberId> {
     ready.map(|(id, _)| id).collect()
 }
 
+/// How many recorded replicas are connected to the primary and acknowledge.
+pub(crate) fn followers_at_work(seen: &Observation) -> usize {
+    acknowledging(seen).count()
+}
+
 fn acknowledging(seen: &Observation) -> impl Iterator<Item = (MemberId, &Member)> {
     seen.replicas().filter(|(id, member)| {
         let acknowledges = member.server().is_some_and(|server| {

@@ -77,7 +77,7 @@ pub(crate) fn treat(
         Problem::ErrantTransactions | Problem::HistoryPurged => rebuild::treat(seen),
         Problem::MembersEmpty => Treatment::of(fill::steps(seen)),
         Problem::ReplicaDetached | Problem::ReplicationBroken => Treatment::of(follow::steps(seen)),
-        Problem::PrimaryClosed => Treatment::of(open::steps(seen)),
+        Problem::PrimaryClosed => open::treat(seen, memory, now),
         Problem::WrongAcks => Treatment::of(acks::steps(seen)),
         Problem::BookOutdated => book::treat(seen, now),
         Problem::MembersChanging => Treatment::of(membership::steps(seen, now)),

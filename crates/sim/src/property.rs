@@ -47,6 +47,8 @@ properties! {
     InitialisedOnce,
     /// The last copy of an acknowledged write is never given up.
     LastCopyKept,
+    /// Only what nobody was told OK is cut off a binary log.
+    AckedIsNotCut,
     /// No plan is refused by the linter.
     NoPlanRefused,
     /// A mysqld that was just started is closed.

@@ -2,14 +2,52 @@
 //! as a commit waits for hold all it has. Clients are told in the same plan; they are led to it once it
 //! says that it takes writes.
 
-use moco_model::{Command, quorum};
+use moco_model::{Command, Millis, quorum};
 
-use super::{install, order};
-use crate::members::{must_retire, ready_followers, ready_leavers};
+use super::{Treatment, install, order};
+use crate::members::{followers_at_work, must_retire, ready_followers, ready_leavers};
+use crate::memory::Memory;
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
+use crate::problem::Problem;
 
-pub(super) fn steps(seen: &Observation) -> Vec<Step> {
+/// How long what else there is to do waits for replicas that follow the closed primary already: they need some
+/// milliseconds for its last transactions, and a former primary needs a second before it follows.
+const NEARLY_MS: Millis = 1_000;
+/// How soon to look again meanwhile.
+const LOOK_MS: Millis = 10;
+
+pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatment {
+    let steps = steps(seen);
+    let since = memory.since.get(&Problem::PrimaryClosed);
+    let soon = since.is_some_and(|since| now - since < NEARLY_MS);
+    if steps.is_empty() && soon && nearly(seen) {
+        return Treatment::Wait { again_ms: LOOK_MS };
+    }
+    Treatment::of(steps)
+}
+
+/// Whether enough replicas are about to hold everything the closed primary has.
+fn nearly(seen: &Observation) -> bool {
+    let Some((register, primary)) = seen.primary() else {
+        return false;
+    };
+    let closed = primary.server().is_some_and(|server| !server.writable);
+    let promoted = install::promoted(register, primary);
+    closed && promoted && enough(seen, followers_at_work(seen))
+}
+
+/// Whether so many replicas, and the leavers that hold everything, are as many as a commit waits for.
+fn enough(seen: &Observation, replicas: usize) -> bool {
+    let Some(register) = &seen.register else {
+        return false;
+    };
+    let acks = quorum::acks_under(&register.membership);
+    let ready = replicas + ready_leavers(seen);
+    u32::try_from(ready).unwrap_or(u32::MAX) >= acks
+}
+
+fn steps(seen: &Observation) -> Vec<Step> {
     let Some((register, primary)) = seen.primary() else {
         return Vec::new();
     };
@@ -27,9 +65,7 @@ pub(super) fn steps(seen: &Observation) -> Vec<Step> {
         return Vec::new();
     }
     let acks = quorum::acks_under(&register.membership);
-    let ready = ready_followers(seen).len() + ready_leavers(seen);
-    let ready = u32::try_from(ready).unwrap_or(u32::MAX);
-    if ready < acks {
+    if !enough(seen, ready_followers(seen).len()) {
         return Vec::new();
     }
     if !register.initialised {

@@ -19,6 +19,10 @@ use crate::round::Round;
 const DEADLINE_MS: Millis = 30_000;
 /// How often the target's applying is looked at while nobody can write.
 const CATCH_UP_MS: Millis = 10;
+/// How long the primary goes on for the sake of a follower that is far behind the target, milliseconds, and how many
+/// transactions are far. Between the looks at the two a busy primary commits some.
+const SLOW_CHAIN_MS: Millis = 3_000;
+const FAR: u64 = 50;
 /// How often a hindrance is looked at while the primary works.
 const HINDERED_MS: Millis = 250;
 
@@ -68,7 +72,7 @@ pub(super) fn go_on(seen: &Observation, now: Millis) -> Treatment {
     if let Some(because) = impossible(seen, primary, intent, now) {
         return give_up(seen, register, &because);
     }
-    prepare(seen, &round, intent)
+    prepare(seen, &round, intent, now)
 }
 
 /// The primary has promised the next epoch and takes no writes: only the decision is missing.
@@ -114,7 +118,7 @@ pub(crate) fn waits_for(seen: &Observation, primary: &Member, intent: &Switchove
 
 /// The primary works. Followers are chained behind the target, so that it can be acknowledged the
 /// moment it is opened; then the primary is asked to close.
-fn prepare(seen: &Observation, round: &Round<'_>, intent: &Switchover) -> Treatment {
+fn prepare(seen: &Observation, round: &Round<'_>, intent: &Switchover, now: Millis) -> Treatment {
     let register = round.register;
     let again_ms = HINDERED_MS;
     let Some(to) = seen.members.get(&intent.to) else {
@@ -124,6 +128,12 @@ fn prepare(seen: &Observation, round: &Round<'_>, intent: &Switchover) -> Treatm
         return Treatment::Wait { again_ms };
     }
     let chain = chain(round, intent.to);
+    let patient = now - intent.begun_at < SLOW_CHAIN_MS;
+    if patient && chain.iter().any(|id| far_behind(round, *id, intent.to)) {
+        return Treatment::Wait {
+            again_ms: CATCH_UP_MS,
+        };
+    }
     let follow = |id: &MemberId| {
         let command = Command::Follow {
             source: to.endpoint.clone(),
@@ -153,6 +163,16 @@ fn prepare(seen: &Observation, round: &Round<'_>, intent: &Switchover) -> Treatm
         };
     }
     Treatment::Act(vec![promise(seen, round, register.primary, Role::Primary)])
+}
+
+/// Whether a follower lacks much of what the target has executed. The new primary is closed until it has that.
+fn far_behind(round: &Round<'_>, id: MemberId, to: MemberId) -> bool {
+    let (Some(follower), Some(target)) = (round.followers.get(&id), round.followers.get(&to))
+    else {
+        return false;
+    };
+    let lacks = target.server.executed.subtract(&follower.held);
+    lacks.count() > FAR
 }
 
 /// Followers to point at the target beforehand: as many as the primary can do without, those that

@@ -95,6 +95,28 @@ fn while_nobody_can_write_no_pass_waits_for_a_former_primary_unless_it_is_needed
 }
 
 #[test]
+fn a_replica_that_is_milliseconds_behind_a_closed_primary_is_waited_for_and_for_a_second_at_most() {
+    let mut world = healthy(3);
+    world.write(0, 1);
+    world.server(0).writable = false;
+    world.server(2).semi_sync.source_enabled = true;
+    world.server(2).replication = None;
+    let first = world.decide();
+    world.memory = first.memory;
+    assert!(first.plan.steps.is_empty(), "{:?}", first.plan);
+    assert!(first.wake_at - world.now <= 10);
+    world.now += 1_000;
+    let follow = "tell member 2 in epoch 1: follow member 0 and acknowledge";
+    let later = world.decide().plan.steps;
+    assert_eq!(later.first().map(ToString::to_string).unwrap(), follow);
+    world.now -= 500;
+    world.server(1).executed = world.server(0).executed.clone();
+    let open = world.decide().plan.steps;
+    let open: Vec<_> = open.iter().map(ToString::to_string).collect();
+    assert!(open.iter().any(|step| step.contains("open")), "{open:?}");
+}
+
+#[test]
 fn the_winner_holds_everything_that_the_others_hold_and_applies_it_first() {
     let mut world = healthy(3);
     world.write(0, 3);
@@ -466,6 +488,34 @@ fn a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open
         "{log:#?}"
     );
     assert!(world.server(0).writable && world.epoch() == Epoch(1));
+}
+
+#[test]
+fn the_primary_goes_on_while_who_shall_acknowledge_its_successor_is_far_behind_and_not_for_ever() {
+    let mut world = healthy(3);
+    let because = "somebody asks".to_owned();
+    world.member(1).ask = Some(Ask::Lead { because });
+    world.run(1); // recorded
+    world.write(0, 51);
+    world.server(1).executed = world.server(0).executed.clone();
+    let waits = world.decide();
+    assert!(waits.plan.steps.is_empty(), "{:?}", waits.plan);
+    assert!(waits.wake_at - world.now <= 10, "{:?}", waits.verdict);
+    let chain = |world: &World| {
+        let plan = world.decide().plan;
+        matches!(plan.steps.as_slice(), [Step::Send(order)] if order.member == MemberId(2))
+    };
+    world.now += 3_000;
+    assert!(chain(&world), "long enough");
+    world.now -= 2_000;
+    let mut near = world.server(1).executed.clone();
+    near = near.subtract(
+        &format!("{}:1", world.server(0).server_uuid)
+            .parse()
+            .unwrap(),
+    );
+    world.server(2).executed = near;
+    assert!(chain(&world), "one is not far");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn take(
     if !may_begin(state, order) {
         return Ok(());
     }
-    promise(state, order)?;
+    promise(state, order, mutation)?;
     match how_far {
         HowFar::Whole => carry_out(state, order, mutation),
         HowFar::PromiseOnly => {
@@ -85,13 +85,16 @@ fn may_begin(state: &State, order: &Order) -> bool {
     }
 }
 
-fn promise(state: &mut State, order: &Order) -> Result<(), Violation> {
+fn promise(state: &mut State, order: &Order, mutation: Option<Mutation>) -> Result<(), Violation> {
     let member = state.member_mut(order.member);
     let before = member.guard;
     if before.is_none() {
         member.drawn += 1;
     }
-    let life = member.drawn;
+    let life = match mutation {
+        Some(Mutation::AmnesiacCounts) => 1,
+        _ => member.drawn,
+    };
     let guard = member.guard.get_or_insert(Guard {
         epoch: 0,
         promised: 0,
@@ -130,7 +133,7 @@ fn fence_primary(
         server.open = mutation == Some(Mutation::ReopensAfterFence) && server.open;
         server.offline = !server.open;
     }
-    promise(state, order)
+    promise(state, order, mutation)
 }
 
 /// A uuid that no other member has or had.

@@ -178,6 +178,10 @@ fn crashes() -> Vec<Scenario> {
         doubts: 1,
         ..one_crash(3)
     };
+    let pair = Budget {
+        cuts: 1,
+        ..one_crash(2)
+    };
     let lost = Budget {
         volumes: all(3),
         losses: 1,
@@ -198,6 +202,13 @@ fn crashes() -> Vec<Scenario> {
             cut,
             TWO,
             3,
+        ),
+        world(
+            "two members, one write, a crash and a cut, two controllers",
+            healthy(2, 2),
+            pair,
+            TWO,
+            1,
         ),
         world(
             "three members, two writes, a lost volume and a crash",

@@ -205,10 +205,12 @@ impl Host for SimHost {
         ));
         moment::reached(&self.scene, Moment::RejoinCut);
         let now = self.scene.executor.now();
+        let acked = judge::acked_at(&self.scene, self.id);
         let done = self
             .scene
             .fleet
             .at(now, |fleet| fleet.cut(self.server(), &cut));
+        judge::tail_cut(&self.scene, self.id, &acked);
         done.map_err(Self::fleet_fault)
     }
 

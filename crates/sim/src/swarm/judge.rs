@@ -106,6 +106,30 @@ fn holds(fleet: &Fleet, id: u32, key: i64) -> bool {
             .any(|one| one.writes(TABLE, key))
 }
 
+/// Keys whose writers were told OK and that are in a member's logs.
+pub fn acked_at(scene: &Scene, id: u32) -> BTreeSet<i64> {
+    let acked = scene.with(|stage| stage.record.acked.clone());
+    let logged = |key: &i64| {
+        scene.fleet.look(|fleet| {
+            let mut all = fleet.transactions(ServerId(id));
+            all.any(|one| one.writes(TABLE, *key))
+        })
+    };
+    acked.into_iter().filter(logged).collect()
+}
+
+/// The end of a member's binary log was cut off.
+pub fn tail_cut(scene: &Scene, id: u32, before: &BTreeSet<i64>) {
+    let after = acked_at(scene, id);
+    if after.len() < before.len() {
+        let lost: Vec<_> = before.difference(&after).collect();
+        scene.violated(
+            Property::AckedIsNotCut,
+            format!("the keys {lost:?} at {id}"),
+        );
+    }
+}
+
 /// A guard file is replaced.
 pub fn guard_written(scene: &Scene, id: u32, new: &Guard) {
     let old = scene.with(|stage| {

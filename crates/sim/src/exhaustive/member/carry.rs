@@ -70,21 +70,21 @@ fn start(
     match guard.data {
         Data::Initialising | Data::Cloning => {
             if initialise || mutation == Some(Mutation::InitialisedTwice) {
-                return make(state, order);
+                return make(state, order, mutation);
             }
             return Ok(());
         }
         Data::Empty => {}
         Data::Holding if opened => match history {
             None => return Ok(()),
-            Some(history) => cut_tail(state, id, history, mutation),
+            Some(history) => cut_tail(state, id, history, mutation)?,
         },
         Data::Holding => {
             if mutation == Some(Mutation::ReplicaIsCut)
                 && let Some(register) = state.register.filter(|_| order.role == Role::Replica)
             {
                 let history = state.member(register.primary).visible();
-                cut_tail(state, id, history, mutation);
+                cut_tail(state, id, history, mutation)?;
             }
         }
     }
@@ -111,7 +111,7 @@ fn closed() -> Server {
     }
 }
 
-fn make(state: &mut State, order: &Order) -> Result<(), Violation> {
+fn make(state: &mut State, order: &Order, mutation: Option<Mutation>) -> Result<(), Violation> {
     let id = order.member;
     let made = state.gtids.iter().any(|gtid| gtid.number > 0);
     if order.role == Role::Primary && made {
@@ -126,7 +126,9 @@ fn make(state: &mut State, order: &Order) -> Result<(), Violation> {
     };
     if let Some(guard) = &mut member.guard {
         guard.data = Data::Empty;
-        guard.incarnation = member.drawn;
+        if mutation != Some(Mutation::AmnesiacCounts) {
+            guard.incarnation = member.drawn;
+        }
         guard.opened = None;
         guard.moved = false;
     }
@@ -134,21 +136,33 @@ fn make(state: &mut State, order: &Order) -> Result<(), Violation> {
     Ok(())
 }
 
-fn cut_tail(state: &mut State, id: u8, history: Writes, mutation: Option<Mutation>) {
+fn cut_tail(
+    state: &mut State,
+    id: u8,
+    history: Writes,
+    mutation: Option<Mutation>,
+) -> Result<(), Violation> {
     if mutation == Some(Mutation::TailNotCut) {
-        return;
+        return Ok(());
     }
     let known = state.alike(history);
     let disk = state.member(id).disk;
     let beyond = disk.executed & !known;
     let first = numbers(beyond).next();
-    let Some(mut first) = first else { return };
+    let Some(mut first) = first else {
+        return Ok(());
+    };
     let history_after = numbers(disk.executed & known).any(|write| write > first);
     if history_after || beyond & disk.recovered != 0 {
-        return; // not cuttable
+        return Ok(()); // not cuttable
     }
     if mutation == Some(Mutation::TailCutTooFar) && first > 0 {
         first -= 1;
+    }
+    let cut = disk.executed & !(bit(first) - 1);
+    if cut & state.acked != 0 {
+        let because = format!("the acknowledged writes {:#b} at {id}", cut & state.acked);
+        return Err(Violation::of(Property::AckedIsNotCut, because));
     }
     let member = state.member_mut(id);
     member.disk.executed &= bit(first) - 1;
@@ -159,6 +173,7 @@ fn cut_tail(state: &mut State, id: u8, history: Writes, mutation: Option<Mutatio
     if let Some(guard) = &mut member.guard {
         guard.incarnation = member.drawn;
     }
+    Ok(())
 }
 
 fn copy(state: &mut State, id: u8, donor: u8, mutation: Option<Mutation>) {
@@ -175,7 +190,6 @@ fn copy(state: &mut State, id: u8, donor: u8, mutation: Option<Mutation>) {
     }
     let held = source.visible();
     let member = state.member_mut(id);
-    let before = member.guard.map_or(0, |guard| guard.incarnation);
     member.drawn += 1;
     let drawn = member.drawn;
     member.disk = Disk {
@@ -187,8 +201,9 @@ fn copy(state: &mut State, id: u8, donor: u8, mutation: Option<Mutation>) {
     };
     if let Some(guard) = &mut member.guard {
         guard.data = Data::Holding;
-        let same = mutation == Some(Mutation::AmnesiacCounts);
-        guard.incarnation = if same { before } else { drawn };
+        if mutation != Some(Mutation::AmnesiacCounts) {
+            guard.incarnation = drawn;
+        }
     }
     member.server = Some(closed());
 }
