@@ -35,11 +35,6 @@ pub(crate) const RULES: &[Rule] = &[
         message: "spec.replicas must be from 1 to 31",
     },
     Rule {
-        at: &["spec", "replicas"],
-        cel: "self >= oldSelf",
-        message: "spec.replicas cannot be made smaller: members cannot be taken out of a cluster yet",
-    },
-    Rule {
         at: &["spec", "serverIDBase"],
         cel: "self >= 0",
         message: "spec.serverIDBase must be positive, or 0 to let MOCO choose",

@@ -159,16 +159,15 @@ fn words(answer: &Answer) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::convert::Infallible;
 
-    use moco_model::register::{Basis, BasisKind};
-    use moco_model::{ClusterId, Epoch, GtidSet, MemberReport, Membership, Register, Role};
+    use moco_model::{MemberId, Register, Role};
     use moco_planner::plan::Expect;
     use moco_planner::{Decision, Observation};
 
     use super::*;
-    use crate::world::{Facts, MemberFacts};
+    use crate::testing::{Nobody, register};
+    use crate::world::Facts;
 
     /// A place that takes labels and refuses registers.
     #[derive(Default)]
@@ -201,45 +200,6 @@ mod tests {
         }
     }
 
-    struct Nobody;
-
-    impl Agents for Nobody {
-        type Error = Infallible;
-
-        fn connect(&mut self, _: &ClusterId, _: &BTreeMap<MemberId, MemberFacts>) {}
-
-        async fn report(
-            &self,
-            _: MemberId,
-            _: Duration,
-        ) -> Option<Result<MemberReport, Infallible>> {
-            None
-        }
-
-        async fn carry(&self, _: &Order, _: Duration) -> Option<Result<Answer, Infallible>> {
-            None
-        }
-    }
-
-    fn register() -> Register {
-        Register {
-            epoch: Epoch(1),
-            revision: 1,
-            primary: MemberId(0),
-            membership: Membership::first(1),
-            initialised: false,
-            basis: Basis {
-                kind: BasisKind::Bootstrap,
-                decided_at: 0,
-                because: String::new(),
-                must_hold: GtidSet::new(),
-            },
-            counted: BTreeMap::new(),
-            switchover: None,
-            handovers: vec![],
-        }
-    }
-
     #[tokio::test]
     async fn what_follows_a_record_that_failed_is_not_done() {
         let label = || Step::Label {
@@ -248,7 +208,7 @@ mod tests {
         };
         let record = Step::Record {
             expect: Expect::Absent,
-            register: register(),
+            register: register(1),
         };
         let mut world = Refusing::default();
         let plan = Plan {

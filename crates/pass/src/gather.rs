@@ -142,12 +142,12 @@ impl Silence {
 
 #[cfg(test)]
 mod tests {
-    use moco_model::register::{Basis, BasisKind};
-    use moco_model::{ClusterId, ClusterUid, Epoch, GtidSet, Membership, Register};
+    use moco_model::{ClusterId, ClusterUid, Register};
     use moco_planner::Wanted;
     use moco_planner::observation::{Clustering, Rebuild};
 
     use super::*;
+    use crate::testing::register;
 
     fn without_members(register: Option<Register>) -> Observation {
         Observation {
@@ -168,22 +168,7 @@ mod tests {
     }
 
     fn of_a_silent_primary() -> Observation {
-        let mut seen = without_members(Some(Register {
-            epoch: Epoch(1),
-            revision: 1,
-            primary: MemberId(0),
-            membership: Membership::first(3),
-            initialised: true,
-            basis: Basis {
-                kind: BasisKind::Bootstrap,
-                decided_at: 0,
-                because: String::new(),
-                must_hold: GtidSet::new(),
-            },
-            counted: BTreeMap::new(),
-            switchover: None,
-            handovers: Vec::new(),
-        }));
+        let mut seen = without_members(Some(register(3)));
         let member = Member {
             endpoint: moco_model::Endpoint {
                 member: MemberId(0),

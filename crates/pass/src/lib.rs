@@ -16,6 +16,8 @@
 mod act;
 mod gather;
 mod lines;
+#[cfg(test)]
+mod testing;
 mod world;
 
 use std::collections::BTreeSet;
@@ -127,5 +129,89 @@ impl<W, A> Pilot<W, A> {
             tracing::info!(cluster = %seen.cluster, "{failure}");
         }
         self.failure = failure;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use moco_model::{ClusterId, ClusterUid, Endpoint, MemberId, Register, Role};
+    use moco_planner::Wanted;
+    use moco_planner::observation::{Clustering, Rebuild};
+    use moco_planner::plan::Expect;
+
+    use super::*;
+    use crate::testing::{Nobody, register};
+    use crate::world::{Facts, MemberFacts, RecordError};
+
+    /// A cluster whose members nobody reaches, and one of which has an outdated label.
+    #[derive(Default)]
+    struct Noting(Vec<&'static str>);
+
+    fn member(id: u32) -> MemberFacts {
+        MemberFacts {
+            endpoint: Endpoint {
+                member: MemberId(id),
+                host: format!("m{id}"),
+                port: 3306,
+            },
+            agent: Err("it has no address".to_owned()),
+            label: (id == 1).then_some(Role::Primary),
+            ask: None,
+        }
+    }
+
+    impl World for Noting {
+        type Error = Infallible;
+
+        async fn facts(&mut self) -> Result<Facts, Infallible> {
+            Ok(Facts {
+                cluster: ClusterId::new("app", "db").unwrap(),
+                uid: ClusterUid("uid".into()),
+                wanted: Wanted {
+                    replicas: 3,
+                    clustering: Clustering::Active,
+                    rebuild: Rebuild::Allowed,
+                    force: None,
+                },
+                register: Some(register(3)),
+                initialised_before: true,
+                platform: vec![],
+                members: (0..3).map(|id| (MemberId(id), member(id))).collect(),
+            })
+        }
+
+        async fn record(&mut self, _: Expect, _: &Register) -> Result<(), RecordError<Infallible>> {
+            self.0.push("record");
+            Ok(())
+        }
+
+        async fn label(&mut self, _: MemberId, _: Role) -> Result<(), Infallible> {
+            self.0.push("label");
+            Ok(())
+        }
+
+        async fn settle(&mut self, _: MemberId) -> Result<(), Infallible> {
+            self.0.push("settle");
+            Ok(())
+        }
+
+        fn lead(&mut self, seen: &Observation) {
+            assert_eq!(seen.members.len(), 3);
+            self.0.push("lead");
+        }
+
+        async fn report(&mut self, _: &Observation, _: &Decision) -> Result<(), Infallible> {
+            self.0.push("report");
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn clients_are_led_before_the_steps_and_people_are_told_after_them() {
+        let mut pilot = Pilot::new(Noting::default(), Nobody);
+        pilot.pass().await.unwrap();
+        assert_eq!(pilot.world_mut().0, ["lead", "label", "report"]);
     }
 }
