@@ -4,13 +4,17 @@
 //! It is sent when nothing else was committed lately. It finds a primary that answers and cannot
 //! commit, and it sets free a commit whose acknowledgement was lost, since a later one counts for all
 //! before it. A second one is sent when the first waits, and never a third.
+//!
+//! Commits go one after the other into the binary log, so they wait while a large one is written there, synced and sent
+//! to the replicas. That is no primary that is stuck: bytes written since the last commit came to an end excuse the time
+//! they may need.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moco_model::report::{CommitFailure, CommitProbe};
 use moco_model::sentence::with_causes;
-use moco_model::{Epoch, GtidSet, Role};
+use moco_model::{Epoch, GtidSet, Role, ServerReport};
 use moco_mysql::Session as _;
 use moco_mysql::heartbeat::{self, BeatError};
 
@@ -34,6 +38,12 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// How long a login may take. They are made before they are needed.
 const LOGIN: Duration = Duration::from_secs(2);
 
+/// Bytes a second at which a large transaction gets through the disks of two members and the wire between them, at
+/// least.
+const SLOW_BYTES: u64 = 16 << 20;
+/// How long a large transaction excuses a commit that waits, at most.
+const EXCUSE_MAX: Duration = Duration::from_secs(600);
+
 /// The heartbeat transactions that are under way.
 #[derive(Debug, Default)]
 pub struct Beats {
@@ -45,17 +55,46 @@ pub struct Beats {
     own: u64,
     numbers: u64,
     error: Option<CommitFailure>,
+    /// For how many acknowledgements commits waited when the last one that went through was begun.
+    through: Option<u32>,
+    /// How often that number was, or may have been, changed.
+    changes: u64,
+    /// The size of the binary logs at the last look.
+    bytes: Option<u64>,
+    /// What was written to them since a commit last came to an end, and in the last looks: the end of a commit is seen
+    /// late, when the next one may have been written already.
+    written: u64,
+    lately: [u64; 2],
 }
 
-/// How commits go, for the report; none but on an open primary.
-pub fn probe(state: &State, now: Duration) -> Option<CommitProbe> {
+/// How many acknowledgements commits wait for; 0 when semi-sync is off.
+pub fn rule(server: &ServerReport) -> u32 {
+    if server.semi_sync.source_enabled {
+        server.semi_sync.wait_for
+    } else {
+        0
+    }
+}
+
+/// The number of acknowledgements is about to be changed, or was: whatever was begun until now says nothing about what
+/// was written before it.
+pub fn unsettle<H: Host>(member: &Member<H>) {
+    member.shared.note(|state| {
+        state.beats.changes += 1;
+        state.beats.through = None;
+    });
+}
+
+/// How commits go, for the report in which commits wait by `rule`; none but on an open primary.
+pub fn probe(state: &State, now: Duration, rule: Option<u32>) -> Option<CommitProbe> {
     let beats = &state.beats;
     if !beats.open || !state.may_be_open() {
         return None;
     }
     Some(CommitProbe {
-        waiting_ms: millis(beats.oldest(now)),
+        waiting_ms: millis(beats.oldest(now).saturating_sub(beats.excuse())),
         error: beats.error,
+        settled: beats.through.is_some() && beats.through == rule,
     })
 }
 
@@ -64,6 +103,26 @@ fn millis(time: Duration) -> u64 {
 }
 
 impl Beats {
+    /// What the size of the binary logs is now.
+    fn weigh(&mut self, bytes: u64) {
+        let before = self.bytes.replace(bytes);
+        let more = bytes.saturating_sub(before.unwrap_or(bytes));
+        self.written = self.written.saturating_add(more);
+        let [_, last] = self.lately;
+        self.lately = [last, more];
+    }
+
+    /// A commit came to an end.
+    fn moved(&mut self) {
+        let [one, other] = self.lately;
+        self.written = one.saturating_add(other);
+    }
+
+    /// How long commits may wait because of what is being written.
+    fn excuse(&self) -> Duration {
+        Duration::from_millis(self.written.saturating_mul(1_000) / SLOW_BYTES).min(EXCUSE_MAX)
+    }
+
     /// How long the oldest one has been under way.
     fn oldest(&self, now: Duration) -> Duration {
         let begun = self.under_way.iter().map(|(_, begun)| *begun).min();
@@ -115,9 +174,24 @@ pub struct Commits {
 
 /// Looks for as long as the agent lives.
 pub async fn run<H: Host>(member: Arc<Member<H>>) {
+    // Apart from each other: a disk that hangs may hold up whoever looks at its files.
+    tokio::join!(look_on(&member), weigh_on(&member));
+}
+
+async fn look_on<H: Host>(member: &Arc<Member<H>>) {
     let mut commits = Commits::default();
     loop {
-        look(&member, &mut commits).await;
+        look(member, &mut commits).await;
+        member.host.sleep(LOOK).await;
+    }
+}
+
+async fn weigh_on<H: Host>(member: &Arc<Member<H>>) {
+    loop {
+        if member.shared.read(|state| state.beats.open) {
+            let bytes = member.host.log_bytes().await;
+            member.shared.note(|state| state.beats.weigh(bytes));
+        }
         member.host.sleep(LOOK).await;
     }
 }
@@ -140,11 +214,11 @@ pub async fn look<H: Host>(member: &Arc<Member<H>>, commits: &mut Commits) {
     connect(member, pid).await;
     let now = member.host.now();
     let due = member.shared.note(|state| due(state, commits, pid, now));
-    if let Some(epoch) = due
+    if let Some((epoch, rule)) = due
         && let Some((_, session)) = member.lines.lock().pop()
     {
         commits.begun = now;
-        begin(member, pid, session, epoch);
+        begin(member, pid, session, epoch, rule);
     }
 }
 
@@ -161,14 +235,17 @@ async fn connect<H: Host>(member: &Arc<Member<H>>, pid: i32) {
     }
 }
 
-/// Whether to begin a heartbeat transaction, and in which epoch.
-fn due(state: &mut State, commits: &mut Commits, pid: i32, now: Duration) -> Option<Epoch> {
+/// Whether to begin a heartbeat transaction, in which epoch, and for how many acknowledgements it will wait.
+fn due(state: &mut State, commits: &mut Commits, pid: i32, now: Duration) -> Option<(Epoch, u32)> {
     state.beats.open = state.is_open() && state.settled == Some(pid);
     if !state.beats.open {
         state.beats.error = None;
+        state.beats.through = None;
+        state.beats.bytes = None;
         return None;
     }
-    let executed = &state.seen.as_ref()?.server.executed;
+    let server = &state.seen.as_ref()?.server;
+    let (executed, rule) = (&server.executed, rule(server));
     let others = executed.count().saturating_sub(state.beats.own);
     if others > commits.others {
         commits.others = others;
@@ -177,29 +254,46 @@ fn due(state: &mut State, commits: &mut Commits, pid: i32, now: Duration) -> Opt
     let moved = commits.executed.replace(executed.clone()).as_ref() != Some(executed);
     let idle = now.saturating_sub(commits.clients) >= IDLE;
     let rested = now.saturating_sub(commits.begun) >= IDLE_PAUSE;
+    if moved {
+        state.beats.moved();
+    }
+    let unsettled = state.beats.through != Some(rule);
     let wanted = match state.beats.under_way.len() {
-        0 => !moved && (!idle || rested),
+        0 => unsettled || (!moved && (!idle || rested)),
         1 => state.beats.oldest(now) >= SECOND,
         _ => false,
     };
-    wanted.then(|| state.guard.as_ref().map(|guard| guard.epoch))?
+    let epoch = state.guard.as_ref().map(|guard| guard.epoch);
+    epoch.filter(|_| wanted).map(|epoch| (epoch, rule))
 }
 
 /// Begins one over `session`, which is given back at its end.
-fn begin<H: Host>(member: &Arc<Member<H>>, pid: i32, mut session: H::Session, epoch: Epoch) {
+fn begin<H: Host>(
+    member: &Arc<Member<H>>,
+    pid: i32,
+    mut session: H::Session,
+    epoch: Epoch,
+    rule: u32,
+) {
     let now = member.host.now();
-    let number = member.shared.note(|state| {
+    let (number, changes) = member.shared.note(|state| {
         let beats = &mut state.beats;
         beats.numbers += 1;
         beats.own += 1;
         beats.under_way.push((beats.numbers, now));
-        beats.numbers
+        (beats.numbers, beats.changes)
     });
     let task = {
         let member = Arc::clone(member);
         async move {
             let outcome = heartbeat::beat(&mut session, epoch).await;
             member.lines.put(pid, session);
+            if outcome.is_ok() {
+                member.shared.note(|state| {
+                    let unchanged = state.beats.changes == changes;
+                    state.beats.through = Some(rule).filter(|_| unchanged);
+                });
+            }
             ended(&member, number, outcome.err());
         }
     };

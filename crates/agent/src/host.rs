@@ -47,6 +47,8 @@ pub trait Host: Send + Sync + 'static {
     fn write_guard(&self, guard: Guard) -> impl Future<Output = Result<(), Fault>> + Send;
     /// Whether there is a data directory that was made to its end.
     fn has_data(&self) -> impl Future<Output = bool> + Send;
+    /// Bytes of all binary logs; 0 where there are none, or they cannot be read.
+    fn log_bytes(&self) -> impl Future<Output = u64> + Send;
     /// Removes the data directory.
     fn wipe(&self) -> impl Future<Output = Result<(), Fault>> + Send;
 

@@ -32,6 +32,7 @@ impl<H: Host> Member<H> {
         let running = phase == Phase::Running;
         let server = if running { self.look().await } else { None };
         let now = self.host.now();
+        let rule = server.as_ref().map(|seen| commits::rule(&seen.server));
         self.shared.read(|state| MemberReport {
             cluster: self.settings.uid.clone(),
             member: self.settings.member,
@@ -47,7 +48,7 @@ impl<H: Host> Member<H> {
             mysqld_pid: self.pid().and_then(|pid| u32::try_from(pid).ok()),
             leaving: state.leaving > Leaving::No,
             hearing: peers::hearing(state, now),
-            commits: running.then(|| commits::probe(state, now)).flatten(),
+            commits: running.then(|| commits::probe(state, now, rule)).flatten(),
             evidence: state.evidence.clone(),
         })
     }

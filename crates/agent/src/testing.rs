@@ -35,6 +35,7 @@ pub(crate) struct World {
     pub(crate) guard: Option<Guard>,
     pub(crate) place: Place,
     pub(crate) has_data: bool,
+    pub(crate) log_bytes: u64,
     pub(crate) tail: Option<(GtidSet, u64)>,
     pub(crate) not_cuttable: bool,
     pub(crate) evidence: Vec<Evidence>,
@@ -65,6 +66,7 @@ impl Machine {
             log: Vec::new(),
             break_at: None,
             has_data: guard.is_some(),
+            log_bytes: 0,
             guard,
             place: place(),
             tail: None,
@@ -194,6 +196,10 @@ impl Host for Machine {
 
     async fn has_data(&self) -> bool {
         self.world().has_data
+    }
+
+    async fn log_bytes(&self) -> u64 {
+        self.world().log_bytes
     }
 
     async fn wipe(&self) -> Result<(), Fault> {

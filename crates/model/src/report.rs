@@ -59,10 +59,15 @@ pub struct Hearing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommitProbe {
-    /// Milliseconds that the oldest unfinished heartbeat transaction has been under way; 0 when none is.
+    /// Milliseconds that the oldest unfinished heartbeat transaction has been under way, beyond what a large transaction
+    /// before it explains; 0 when none is.
     pub waiting_ms: u64,
     /// Why the last one failed, if it did.
     pub error: Option<CommitFailure>,
+    /// One was begun and went through since commits wait for as many acknowledgements as the report of this server says.
+    /// Whatever was written to the binary log under another rule is answered by then, and held by whoever acknowledged
+    /// this one.
+    pub settled: bool,
 }
 
 /// Why a heartbeat transaction failed.

@@ -24,6 +24,7 @@ mod gtids;
 mod head;
 mod index;
 mod server_uuid;
+mod size;
 mod walk;
 
 use std::fmt;
@@ -35,6 +36,7 @@ use moco_model::GtidSet;
 pub use cut::{CutDone, cut};
 pub use error::TailError;
 pub use server_uuid::forget_server_uuid;
+pub use size::bytes_of_all;
 
 /// What the end of the binary log holds beyond the history of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -73,6 +73,9 @@ pub enum Refusal {
         /// Acknowledgements demanded.
         needed: u32,
     },
+    /// New members would be final although a commit under way may still be answered by the rule of before.
+    #[error("the new members would be final while commits of before may still be under way")]
+    Unsettled,
     /// The primary would be opened before enough replicas hold what it has.
     #[error("the primary would be opened while {ready} of {needed} replicas hold what it has")]
     BeforeBarrier {

@@ -305,6 +305,18 @@ impl Observation {
         held.contains(&primary.executed)
     }
 
+    /// Whether whatever clients of the primary were or will be told OK waited for as many acknowledgements as commits
+    /// wait for now, or is held by whoever acknowledged since: a commit that was written to the binary log before the
+    /// number was raised does not wait for more, however late its client is answered.
+    pub fn commits_settled(&self) -> bool {
+        let report = self
+            .primary()
+            .and_then(|(_, primary)| primary.report.fresh());
+        report
+            .and_then(|report| report.commits)
+            .is_some_and(|commits| commits.settled)
+    }
+
     /// Whether `member` holds every transaction that the open primary of this epoch had executed when it was last read,
     /// and had the same data then.
     pub fn holds_mark(&self, id: MemberId, member: &Member) -> bool {

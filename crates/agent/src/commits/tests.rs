@@ -34,6 +34,7 @@ async fn heartbeats_are_sent_while_nothing_else_is_committed_and_not_otherwise()
     let fine = CommitProbe {
         waiting_ms: 0,
         error: None,
+        settled: true,
     };
     assert_eq!(report.commits, Some(fine));
     for end in 10..40 {
@@ -125,4 +126,69 @@ async fn after_the_promise_of_a_closed_primary_none_is_sent_and_none_shown() {
     assert_eq!((report.phase, report.commits), (Phase::Running, None));
     let sent = |line: &String| line.contains("heartbeat");
     assert!(!machine.done().iter().any(sent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_another_number_of_acknowledgements_one_has_to_go_through_also_among_busy_clients() {
+    let (machine, member) = open_primary().await;
+    let settled = async |milliseconds| after(milliseconds, &member).await.commits.unwrap().settled;
+    assert!(settled(1_500).await);
+    // One that was begun before the change says nothing about it, however late it ends.
+    machine.mysqld(|mysqld| mysqld.commits_hang = true);
+    after(600, &member).await;
+    let set = order(4, Role::Primary, Command::SetAcks { acks: 2 });
+    assert_eq!(carry(&member, set).await, Answer::Accepted);
+    assert!(!settled(0).await);
+    assert!(!settled(300).await);
+    machine.mysqld(|mysqld| mysqld.commits_hang = false);
+    let mut end = 10;
+    let mut busy = || {
+        end += 1;
+        machine.mysqld(|mysqld| {
+            mysqld.executed = mysqld.executed.union(&gtids(&format!("1-{end}")));
+        });
+    };
+    let mut waited = 0;
+    while !settled(100).await {
+        busy();
+        waited += 1;
+        assert!(waited < 15, "not within 1.5 s");
+    }
+    // The number is changed behind the agent's back.
+    machine.mysqld(|mysqld| mysqld.wait_for = 1);
+    assert!(!settled(0).await);
+    busy();
+    assert!(settled(1_500).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_transaction_before_it_excuses_a_commit_that_waits_and_not_for_longer_than_it_needs()
+ {
+    let (machine, member) = open_primary().await;
+    let waiting = async |milliseconds| {
+        after(milliseconds, &member)
+            .await
+            .commits
+            .unwrap()
+            .waiting_ms
+    };
+    // What was written before excuses nothing.
+    machine.world().log_bytes = 10 * SLOW_BYTES;
+    assert_eq!(waiting(2_000).await, 0);
+    machine.mysqld(|mysqld| mysqld.commits_hang = true);
+    for _ in 0..5 {
+        machine.world().log_bytes += 2 * SLOW_BYTES;
+        assert_eq!(waiting(1_000).await, 0);
+    }
+    assert_eq!(waiting(4_000).await, 0);
+    let later = waiting(5_000).await;
+    assert!((2_500..=4_500).contains(&later), "{later}");
+    machine.mysqld(|mysqld| {
+        mysqld.commits_hang = false;
+        mysqld.executed = mysqld.executed.union(&gtids("1-50"));
+    });
+    assert_eq!(waiting(1_500).await, 0);
+    machine.mysqld(|mysqld| mysqld.commits_hang = true);
+    let next = waiting(4_000).await;
+    assert!(next >= 2_000, "{next}: it is over");
 }

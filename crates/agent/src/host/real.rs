@@ -160,6 +160,11 @@ impl Host for RealHost {
         self.options.data_dir().join("mysql.ibd").exists()
     }
 
+    async fn log_bytes(&self) -> u64 {
+        let size = |options: &Options| Ok(binlog::bytes_of_all(&options.data_dir()).unwrap_or(0));
+        self.on_files(size).await.unwrap_or(0)
+    }
+
     async fn wipe(&self) -> Result<(), Fault> {
         self.on_files(|options| {
             let attempted = "cannot empty the data directory";

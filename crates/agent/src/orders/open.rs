@@ -6,6 +6,7 @@ use moco_model::guard::DataState;
 use moco_model::{Epoch, GtidSet};
 
 use super::{Failed, running};
+use crate::commits::unsettle;
 use crate::host::Host;
 use crate::member::Member;
 
@@ -16,6 +17,7 @@ pub(super) async fn promote<H: Host>(
     must_hold: &GtidSet,
 ) -> Result<(), Failed> {
     running(member)?;
+    unsettle(member);
     member.sql.promote(acks, must_hold).await?;
     Ok(())
 }
@@ -34,13 +36,17 @@ pub(super) async fn open<H: Host>(
             guard.opened = Some(epoch);
         })
         .await?;
-    member.sql.open_for_writing(acks).await?;
-    Ok(())
+    unsettle(member);
+    let done = member.sql.open_for_writing(acks).await;
+    unsettle(member);
+    Ok(done?)
 }
 
 /// Changes how many acknowledgements commits wait for.
 pub(super) async fn set_acks<H: Host>(member: &Arc<Member<H>>, acks: u32) -> Result<(), Failed> {
     running(member)?;
-    member.sql.set_acks(acks).await?;
-    Ok(())
+    unsettle(member);
+    let done = member.sql.set_acks(acks).await;
+    unsettle(member);
+    Ok(done?)
 }

@@ -106,6 +106,10 @@ impl Mysqld {
         if has("source_enabled") {
             self.source_enabled = has("source_enabled = ON");
         }
+        if let Some((_, rest)) = sql.split_once("wait_for_replica_count = ") {
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next();
+            self.wait_for = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+        }
         if has("CHANGE REPLICATION SOURCE") {
             let host = sql.split('\'').nth(1).unwrap_or_default();
             self.channel.get_or_insert_with(|| Channel::to(host)).host = host.to_owned();

@@ -221,6 +221,14 @@ fn finished(old: &Register, new: &Register, seen: &Observation) -> Result<(), Re
         }
     }
     let leavers = old.membership.all() != *members;
+    let joins = !members.is_subset(old.membership.old.as_ref().unwrap_or(members));
+    let probe = seen
+        .members
+        .get(&old.primary)
+        .and_then(|primary| primary.report.fresh()?.commits);
+    if joins && !probe.is_some_and(|probe| probe.settled) {
+        return Err(Refusal::Unsettled);
+    }
     let needed = acks_demanded(old);
     let server = seen.members.get(&old.primary).and_then(Member::server);
     let set = server.map(|server| server.semi_sync.wait_for);

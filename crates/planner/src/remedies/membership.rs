@@ -111,10 +111,21 @@ fn left_behind(seen: &Observation, register: &Register) -> Option<GtidSet> {
     Some(all)
 }
 
+fn grows(register: &Register) -> bool {
+    let membership = &register.membership;
+    membership
+        .old
+        .as_ref()
+        .is_some_and(|old| !membership.members.is_subset(old))
+}
+
 fn finish(seen: &Observation, register: &Register) -> Option<(Membership, String)> {
     let acks = quorum::acks_under(&register.membership);
     let primary = seen.primary()?.1.server()?;
     let waits = primary.writable && (acks == 0 || primary.semi_sync.wait_for == acks);
+    if grows(register) && !seen.commits_settled() {
+        return None;
+    }
     let members = register.membership.members.clone();
     // A commit that still waits may have been acknowledged by a leaver alone.
     let left = left_behind(seen, register)?;

@@ -176,6 +176,38 @@ fn a_mark_is_kept_until_every_follower_has_reached_it() {
 }
 
 #[test]
+fn new_members_are_final_only_when_a_commit_has_gone_through_since_it_has_to_wait_for_them() {
+    let mut world = healthy(1);
+    world.want(3);
+    let changing = |world: &World| {
+        world
+            .seen
+            .register
+            .as_ref()
+            .unwrap()
+            .membership
+            .old
+            .is_some()
+    };
+    while !(changing(&world) && world.server(0).semi_sync.wait_for == 1) {
+        assert_eq!(world.run(1).len(), 1);
+    }
+    let settled = world.report(0).commits.take();
+    world.run(50);
+    assert!(changing(&world));
+    let before = world.seen.clone();
+    world.report(0).commits = settled;
+    let plan = world.decide().plan;
+    assert!(
+        matches!(plan.steps.as_slice(), [Step::Record { .. }]),
+        "{plan:?}"
+    );
+    assert_eq!(check(&plan, &before), Err(Refusal::Unsettled));
+    world.run_until_healthy(50);
+    assert!(!changing(&world));
+}
+
+#[test]
 fn a_busy_cluster_grows_although_its_primary_is_always_ahead() {
     let mut world = healthy(3);
     world.want(5);
@@ -328,6 +360,7 @@ fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: 1_600,
         error: None,
+        ..CommitProbe::default()
     });
     assert_eq!(world.run(60), Vec::<String>::new(), "not yet");
     world.now += 1_100;
@@ -347,6 +380,7 @@ fn a_primary_that_waits_for_replicas_is_not_the_one_to_blame() {
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: 60_000,
         error: None,
+        ..CommitProbe::default()
     });
     world.now += 10_000;
     let log = world.run(60);
@@ -656,6 +690,7 @@ fn a_replica_that_may_come_back_is_waited_for_before_the_primary_is_ended() {
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: crate::remedies::STARVED_MS - 1,
         error: None,
+        ..CommitProbe::default()
     });
     assert!(!ends_primary(&world.run(100)));
     *world.member(2) = away;
@@ -679,6 +714,7 @@ fn a_primary_whose_commits_have_waited_for_long_is_ended_for_a_clone() {
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: crate::remedies::STARVED_MS,
         error: None,
+        ..CommitProbe::default()
     });
     let log = world.run(300);
     assert!(ends_primary(&log), "{log:#?}");

@@ -49,6 +49,7 @@ fn a_primary_whose_volume_is_full_is_replaced_when_that_lasts() {
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: 0,
         error: Some(CommitFailure::DiskFull),
+        ..CommitProbe::default()
     });
     assert_eq!(world.run(60), Vec::<String>::new(), "not yet");
     let verdict = world.decide().verdict;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use moco_model::command::{Acknowledge, OnEmptyVolume, Order};
 use moco_model::guard::{DataState, Guard};
-use moco_model::report::{ReplicationReport, SemiSyncReport, ThreadState};
+use moco_model::report::{CommitProbe, ReplicationReport, SemiSyncReport, ThreadState};
 use moco_model::{
     ClusterId, ClusterUid, Command, Endpoint, Epoch, GtidSet, MemberId, MemberReport, Millis,
     Phase, Register, Role, ServerReport, ServerUuid,
@@ -362,6 +362,10 @@ impl World {
                 own.semi_sync.wait_for = *acks;
                 own.semi_sync.source_enabled = *acks > 0;
                 own.semi_sync.source_active = *acks > 0;
+                self.report(id).commits = Some(CommitProbe {
+                    settled: true,
+                    ..CommitProbe::default()
+                });
             }
             Command::Retire => self.crash(id),
             Command::Discard { .. } => {

@@ -160,6 +160,11 @@ impl Host for SimHost {
         self.scene.fleet.look(|fleet| fleet.has_data(self.server()))
     }
 
+    async fn log_bytes(&self) -> u64 {
+        // Its transactions have no size.
+        0
+    }
+
     async fn wipe(&self) -> Result<(), Fault> {
         self.disk().await;
         judge::wiped(&self.scene, self.id);

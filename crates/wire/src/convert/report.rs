@@ -205,10 +205,15 @@ impl TryFrom<proto::Hearing> for Hearing {
 
 impl From<&CommitProbe> for proto::CommitProbe {
     fn from(probe: &CommitProbe) -> Self {
-        let CommitProbe { waiting_ms, error } = probe;
+        let CommitProbe {
+            waiting_ms,
+            error,
+            settled,
+        } = probe;
         Self {
             waiting_ms: Some(*waiting_ms),
             error: error.map(write_failure),
+            settled: *settled,
         }
     }
 }
@@ -224,6 +229,7 @@ impl TryFrom<proto::CommitProbe> for CommitProbe {
         Ok(Self {
             waiting_ms: required("waiting_ms", message.waiting_ms)?,
             error,
+            settled: message.settled,
         })
     }
 }

@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
             "crates/agent/src/alone/tests.rs::a_primary_that_hears_nobody_for_5_s_puts_its_clients_out_and_shows_it",
             "crates/agent/src/alone/tests.rs::enough_followers_or_a_controller_keep_it_open",
         ],
-        lacks: Lacks::Part("wires between real hosts, and the API server away from members only."),
+        lacks: Lacks::Nothing,
     },
     Row {
         number: 34,

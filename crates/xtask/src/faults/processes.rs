@@ -163,8 +163,8 @@ pub(super) const ROWS: &[Row] = &[
         fault: "The primary gets a twentieth of a processor",
         does: "It is slow and not lost: silence is called so after a second without any heartbeat.",
         tests: &[],
-        lacks: Lacks::All(
-            "a primary whose processor is taken away bit by bit; the bound does not adapt to slow machines.",
+        lacks: Lacks::Part(
+            "less than a fifth of a processor; the bound does not adapt to slow machines.",
         ),
     },
     Row {

@@ -288,7 +288,11 @@ fn commits() -> impl Strategy<Value = CommitProbe> {
         Some(CommitFailure::DiskFull),
         Some(CommitFailure::Other),
     ]);
-    (any::<u64>(), error).prop_map(|(waiting_ms, error)| CommitProbe { waiting_ms, error })
+    (any::<u64>(), error, any::<bool>()).prop_map(|(waiting_ms, error, settled)| CommitProbe {
+        waiting_ms,
+        error,
+        settled,
+    })
 }
 
 fn evidence() -> impl Strategy<Value = Evidence> {
@@ -481,6 +485,7 @@ pub(super) fn full_report() -> MemberReport {
         commits: Some(CommitProbe {
             waiting_ms: 0,
             error: Some(CommitFailure::DiskFull),
+            settled: true,
         }),
         evidence: vec![Evidence {
             at: 0,
