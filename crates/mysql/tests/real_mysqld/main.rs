@@ -18,6 +18,7 @@ mod heartbeat;
 mod promote;
 mod relay;
 mod replication;
+mod semi_sync;
 mod server;
 mod silence;
 mod support;

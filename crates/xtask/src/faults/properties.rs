@@ -130,6 +130,12 @@ pub(super) const PROPERTIES: &[Property] = &[
         &[By::Linter("OverwritesData"), By::Linter("HarmsPrimary")],
     ),
     property(
+        "AckedIsNotCut",
+        "Only what nobody was told OK is cut off a binary log.",
+        Judged::Both,
+        &[By::Linter("UncutTail")],
+    ),
+    property(
         "NoPlanRefused",
         "No plan is refused by the linter.",
         Judged::Both,
