@@ -44,10 +44,13 @@ impl BeatError {
 /// server; so the session is one of its own, and its limit is longer than the time after which the
 /// caller worries. A binary log that cannot grow for want of room makes commits hang, too: mysqld
 /// retries once a minute and reports nothing (docs/mysql-facts.md).
-pub async fn beat<S: Session>(server: &mut S, epoch: Epoch) -> Result<(), BeatError> {
-    let written = match write(server, epoch).await {
+///
+/// Those that are under way at the same time need a `row` each, or the later one waits for the row's lock and never
+/// reaches the binary log, where it would set the earlier one free.
+pub async fn beat<S: Session>(server: &mut S, row: u8, epoch: Epoch) -> Result<(), BeatError> {
+    let written = match write(server, row, epoch).await {
         Err(error) if is_absent(&error) => match create(server).await {
-            Ok(()) => write(server, epoch).await,
+            Ok(()) => write(server, row, epoch).await,
             Err(error) => Err(error),
         },
         other => other,
@@ -60,7 +63,7 @@ pub async fn beat<S: Session>(server: &mut S, epoch: Epoch) -> Result<(), BeatEr
 async fn create<S: Session>(server: &mut S) -> Result<(), Error> {
     let schema = format!("CREATE DATABASE IF NOT EXISTS {SCHEMA}");
     server.run("make the schema for heartbeats", schema).await?;
-    // One row, which is counted up: a statement that changes nothing would not be a transaction.
+    // Rows that are counted up: a statement that changes nothing would not be a transaction.
     let table = format!(
         "CREATE TABLE IF NOT EXISTS {SCHEMA}.heartbeat (\
            id TINYINT UNSIGNED NOT NULL PRIMARY KEY, \
@@ -70,12 +73,12 @@ async fn create<S: Session>(server: &mut S) -> Result<(), Error> {
     server.run("make the table for heartbeats", table).await
 }
 
-async fn write<S: Session>(server: &mut S, epoch: Epoch) -> Result<(), Error> {
+async fn write<S: Session>(server: &mut S, row: u8, epoch: Epoch) -> Result<(), Error> {
     let tagged = format!("SET SESSION gtid_next = 'AUTOMATIC:{TAG}'");
     server.run("tag the heartbeat", tagged).await?;
     let Epoch(number) = epoch;
     let sql = format!(
-        "INSERT INTO {SCHEMA}.heartbeat (id, epoch, beats) VALUES (1, {number}, 1) AS new \
+        "INSERT INTO {SCHEMA}.heartbeat (id, epoch, beats) VALUES ({row}, {number}, 1) AS new \
          ON DUPLICATE KEY UPDATE epoch = new.epoch, beats = heartbeat.beats + 1"
     );
     let written = server.run("write the heartbeat", sql).await;

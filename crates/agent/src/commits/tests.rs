@@ -67,6 +67,14 @@ async fn a_stuck_commit_shows_its_age_and_a_second_one_is_sent_and_no_third() {
     assert!((3_000..=4_000).contains(&waiting), "{waiting}");
     let under_way = || member.shared.read(|state| state.beats.under_way.len());
     assert_eq!(under_way(), 2);
+    let rows = member.shared.read(|state| {
+        let beats = &state.beats.under_way;
+        beats
+            .iter()
+            .map(|(number, _)| row(*number))
+            .collect::<Vec<_>>()
+    });
+    assert_ne!(rows[0], rows[1], "one would wait for the lock of the other");
     let report = after(30_000, &member).await;
     assert!(report.commits.unwrap().waiting_ms > 30_000);
     assert_eq!(under_way(), 2);

@@ -1,9 +1,11 @@
 //! Contract with real mysqlds: heartbeat transactions.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use moco_model::{Account, Epoch};
 use moco_mysql::Session as _;
+use moco_mysql::binlog::bytes_of_all;
 use moco_mysql::fence::{FenceError, fence_primary};
 use moco_mysql::heartbeat::{BeatError, TAG, beat};
 use moco_mysql::open::open;
@@ -22,7 +24,7 @@ fn a_heartbeat_is_a_transaction_with_a_tag_of_its_own_that_waits_like_any_other(
     let [a, b] = lab.prepared();
     run(async {
         let mut closed = a.admin().await;
-        let refused = beat(&mut closed, Epoch(1)).await;
+        let refused = beat(&mut closed, 1, Epoch(1)).await;
         let Err(BeatError::Statement(error)) = refused else {
             panic!("{refused:?}");
         };
@@ -31,12 +33,12 @@ fn a_heartbeat_is_a_transaction_with_a_tag_of_its_own_that_waits_like_any_other(
         let (mut server, _) = primary(&a, 0).await;
         let mut line = a.admin().await;
         let before = report(&mut server).await.executed;
-        beat(&mut line, Epoch(6)).await.unwrap();
+        beat(&mut line, 1, Epoch(6)).await.unwrap();
         let new = report(&mut server).await.executed.subtract(&before);
         assert_eq!(new.count(), 3, "schema, table, heartbeat: {new}");
         let before = report(&mut server).await.executed;
-        beat(&mut line, Epoch(7)).await.unwrap();
-        beat(&mut line, Epoch(8)).await.unwrap();
+        beat(&mut line, 1, Epoch(7)).await.unwrap();
+        beat(&mut line, 1, Epoch(8)).await.unwrap();
         let new = report(&mut server).await.executed.subtract(&before);
         assert!(new.to_string().ends_with(&format!("{TAG}:2-3")), "{new}");
         // What else the session does has no tag.
@@ -52,7 +54,7 @@ fn a_heartbeat_is_a_transaction_with_a_tag_of_its_own_that_waits_like_any_other(
 
         // Without a replica it waits; a replica that connects makes it go on.
         open(&mut server, 1).await.unwrap();
-        let waiting = tokio::spawn(async move { (beat(&mut line, Epoch(8)).await, line) });
+        let waiting = tokio::spawn(async move { (beat(&mut line, 1, Epoch(8)).await, line) });
         until("the heartbeat waits", async || {
             report(&mut server).await.semi_sync.waiting == 1
         })
@@ -63,10 +65,10 @@ fn a_heartbeat_is_a_transaction_with_a_tag_of_its_own_that_waits_like_any_other(
 
         // It is made again as well.
         sql.run("DROP DATABASE moco").await;
-        beat(&mut line, Epoch(9)).await.unwrap();
+        beat(&mut line, 1, Epoch(9)).await.unwrap();
         assert_eq!(sql.value::<String>(row).await, "1 9 1");
         sql.run("DROP TABLE moco.heartbeat").await;
-        beat(&mut line, Epoch(9)).await.unwrap();
+        beat(&mut line, 1, Epoch(9)).await.unwrap();
         assert_eq!(sql.value::<String>(row).await, "1 9 1");
     });
 }
@@ -77,7 +79,7 @@ fn people_can_neither_read_nor_write_heartbeats_nor_let_others_do_it() {
     let [mysqld] = lab.prepared();
     run(async {
         let (mut server, mut tenant) = primary(&mysqld, 0).await;
-        beat(&mut server, Epoch(1)).await.unwrap();
+        beat(&mut server, 1, Epoch(1)).await.unwrap();
         let mut reader = mysqld.sql(Account::Readonly).await;
         let read = "SELECT * FROM moco.heartbeat";
         assert!(DENIED.contains(&reader.refused(read).await));
@@ -128,7 +130,7 @@ fn a_heartbeat_that_hangs_costs_its_own_connection_only() {
     run(async {
         let (mut server, _) = primary(&mysqld, 1).await;
         let mut line = mysqld.admin_within(Duration::from_secs(1)).await;
-        assert!(beat(&mut line, Epoch(1)).await.is_err());
+        assert!(beat(&mut line, 1, Epoch(1)).await.is_err());
         assert!(!line.is_usable());
         assert!(report(&mut server).await.writable);
     });
@@ -148,7 +150,7 @@ fn without_room_for_the_binary_log_commits_hang_and_clients_can_still_be_put_out
         // The last page of the log has room for some.
         let beats = async || {
             let mut line = mysqld.admin_within(Duration::from_secs(2)).await;
-            while beat(&mut line, Epoch(1)).await.is_ok() {}
+            while beat(&mut line, 1, Epoch(1)).await.is_ok() {}
             line
         };
         let line = tokio::time::timeout(Duration::from_secs(30), beats()).await;
@@ -161,5 +163,36 @@ fn without_room_for_the_binary_log_commits_hang_and_clients_can_still_be_put_out
         assert!(by.contains("a commit of"), "{by}");
         retire(&mut server).await.unwrap();
         assert!(report(&mut server).await.offline);
+    });
+}
+
+#[test]
+fn a_heartbeat_on_another_row_does_not_wait_for_one_that_nobody_acknowledges_and_is_written() {
+    let Some(lab) = lab() else { return };
+    let [a] = lab.prepared();
+    run(async {
+        let (mut server, _) = primary(&a, 0).await;
+        let mut first = a.admin().await;
+        beat(&mut first, 1, Epoch(1)).await.unwrap();
+        open(&mut server, 1).await.unwrap();
+        let mut admin = a.sql(Account::Admin).await;
+        let folder: String = admin.value("SELECT @@datadir").await;
+        let size = || bytes_of_all(&PathBuf::from(&folder)).unwrap();
+        let before = size();
+        let mut waiting = Vec::new();
+        waiting.push(tokio::spawn(
+            async move { beat(&mut first, 1, Epoch(1)).await },
+        ));
+        until("the first is written", async || size() > before).await;
+        let before = size();
+        let mut second = a.admin().await;
+        waiting.push(tokio::spawn(
+            async move { beat(&mut second, 2, Epoch(1)).await },
+        ));
+        until("the second is written", async || size() > before).await;
+        assert!(waiting.iter().all(|one| !one.is_finished()));
+        for one in waiting {
+            one.abort();
+        }
     });
 }

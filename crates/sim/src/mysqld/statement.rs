@@ -85,6 +85,7 @@ pub(super) enum Write {
     },
     /// MOCO's heartbeat of an epoch: inserts its row, or counts it up.
     Heartbeat {
+        row: i64,
         epoch: u64,
     },
 }
@@ -201,7 +202,7 @@ fn heartbeat(tokens: &mut Tokens) -> Option<Write> {
     tokens.skip_past(')')?;
     tokens.eat("VALUES").then_some(())?;
     tokens.symbol('(').then_some(())?;
-    tokens.number()?;
+    let row = tokens.number()?;
     tokens.symbol(',').then_some(())?;
     let epoch = u64::try_from(tokens.number()?).ok()?;
     tokens.skip_past(')')?;
@@ -209,7 +210,7 @@ fn heartbeat(tokens: &mut Tokens) -> Option<Write> {
         .eat_all(&["AS", "NEW", "ON", "DUPLICATE", "KEY", "UPDATE"])
         .then_some(())?;
     tokens.skip_rest();
-    Some(Write::Heartbeat { epoch })
+    Some(Write::Heartbeat { row, epoch })
 }
 
 fn update(tokens: &mut Tokens) -> Option<Write> {

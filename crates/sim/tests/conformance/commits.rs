@@ -395,8 +395,8 @@ fact!(
 
 async fn beat(b: &mut impl Bench) {
     let mut admin = b.primary(0, 0).await;
-    heartbeat::beat(&mut admin, Epoch(3)).await.unwrap();
-    heartbeat::beat(&mut admin, Epoch(4)).await.unwrap();
+    heartbeat::beat(&mut admin, 1, Epoch(3)).await.unwrap();
+    heartbeat::beat(&mut admin, 1, Epoch(4)).await.unwrap();
     run(&mut admin, "INSERT INTO app.t VALUES (1, 'a')")
         .await
         .unwrap();
@@ -404,7 +404,7 @@ async fn beat(b: &mut impl Bench) {
     let without_uuid = executed.split_once(':').map(|(_, rest)| rest.to_owned());
     b.note("executed", without_uuid.unwrap_or_default());
     let mut closed = b.admin(1).await;
-    let beaten = heartbeat::beat(&mut closed, Epoch(3)).await;
+    let beaten = heartbeat::beat(&mut closed, 1, Epoch(3)).await;
     b.note("on a closed server", beaten.is_err());
     b.note("executed there", report(&mut closed).await.executed.count());
 }

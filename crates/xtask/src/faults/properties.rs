@@ -133,7 +133,7 @@ pub(super) const PROPERTIES: &[Property] = &[
         "AckedIsNotCut",
         "Only what nobody was told OK is cut off a binary log.",
         Judged::Both,
-        &[By::Linter("UncutTail")],
+        &[By::Linter("WrongCut")],
     ),
     property(
         "NoPlanRefused",

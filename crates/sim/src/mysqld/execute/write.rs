@@ -67,12 +67,14 @@ impl Fleet {
                 table: table.clone(),
                 key: *key,
             }],
-            Write::Heartbeat { epoch } => vec![self.heartbeat_change(server, id, *epoch)],
+            Write::Heartbeat { row, epoch } => {
+                vec![self.heartbeat_change(server, id, *row, *epoch)]
+            }
         }
     }
 
     /// The row holds the epoch and how many heartbeats there were.
-    fn heartbeat_change(&self, server: ServerId, id: SessionId, epoch: u64) -> Change {
+    fn heartbeat_change(&self, server: ServerId, id: SessionId, key: i64, epoch: u64) -> Change {
         let own = self
             .sessions
             .get(&id)
@@ -80,13 +82,13 @@ impl Fleet {
             .unwrap_or_default();
         let before = self
             .disk(server)
-            .and_then(|disk| disk.engine.value_within(own, HEARTBEAT, 1))
+            .and_then(|disk| disk.engine.value_within(own, HEARTBEAT, key))
             .map(str::to_owned);
         let table = HEARTBEAT.to_owned();
         match before {
             None => Change::Insert {
                 table,
-                key: 1,
+                key,
                 value: format!("{epoch} 1"),
             },
             Some(before) => {
@@ -97,7 +99,7 @@ impl Fleet {
                 let beats = beats.unwrap_or(0_u64) + 1;
                 Change::Update {
                     table,
-                    key: 1,
+                    key,
                     value: format!("{epoch} {beats}"),
                 }
             }
