@@ -295,8 +295,9 @@ fn begin<H: Host>(
             member.lines.put(pid, session);
             if outcome.is_ok() {
                 member.shared.note(|state| {
-                    let unchanged = state.beats.changes == changes;
-                    state.beats.through = Some(rule).filter(|_| unchanged);
+                    if state.beats.changes == changes {
+                        state.beats.through = Some(rule);
+                    }
                 });
             }
             ended(&member, number, outcome.err());

@@ -143,22 +143,15 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use moco_model::{ClusterId, ClusterUid, Register};
-    use moco_planner::Wanted;
-    use moco_planner::observation::{Clustering, Rebuild};
 
     use super::*;
-    use crate::testing::register;
+    use crate::testing::{register, wanted};
 
     fn without_members(register: Option<Register>) -> Observation {
         Observation {
             cluster: ClusterId::new("app", "db").unwrap(),
             uid: ClusterUid("uid".into()),
-            wanted: Wanted {
-                replicas: 3,
-                clustering: Clustering::Active,
-                rebuild: Rebuild::Allowed,
-                force: None,
-            },
+            wanted: wanted(3),
             register,
             initialised_before: true,
             platform: Vec::new(),

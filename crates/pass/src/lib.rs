@@ -137,12 +137,10 @@ mod tests {
     use std::convert::Infallible;
 
     use moco_model::{ClusterId, ClusterUid, Endpoint, MemberId, Register, Role};
-    use moco_planner::Wanted;
-    use moco_planner::observation::{Clustering, Rebuild};
     use moco_planner::plan::Expect;
 
     use super::*;
-    use crate::testing::{Nobody, register};
+    use crate::testing::{Nobody, register, wanted};
     use crate::world::{Facts, MemberFacts, RecordError};
 
     /// A cluster whose members nobody reaches, and one of which has an outdated label.
@@ -169,12 +167,7 @@ mod tests {
             Ok(Facts {
                 cluster: ClusterId::new("app", "db").unwrap(),
                 uid: ClusterUid("uid".into()),
-                wanted: Wanted {
-                    replicas: 3,
-                    clustering: Clustering::Active,
-                    rebuild: Rebuild::Allowed,
-                    force: None,
-                },
+                wanted: wanted(3),
                 register: Some(register(3)),
                 initialised_before: true,
                 platform: vec![],

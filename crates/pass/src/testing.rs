@@ -7,6 +7,8 @@ use std::time::Duration;
 use moco_model::command::{Answer, Order};
 use moco_model::register::{Basis, BasisKind};
 use moco_model::{ClusterId, Epoch, GtidSet, MemberId, MemberReport, Membership, Register};
+use moco_planner::Wanted;
+use moco_planner::observation::{Clustering, Rebuild};
 
 use crate::world::{Agents, MemberFacts};
 
@@ -24,6 +26,16 @@ impl Agents for Nobody {
 
     async fn carry(&self, _: &Order, _: Duration) -> Option<Result<Answer, Infallible>> {
         None
+    }
+}
+
+/// What the user of a cluster of `n` wants.
+pub(crate) const fn wanted(n: u32) -> Wanted {
+    Wanted {
+        replicas: n,
+        clustering: Clustering::Active,
+        rebuild: Rebuild::Allowed,
+        force: None,
     }
 }
 

@@ -17,7 +17,6 @@ pub(super) async fn promote<H: Host>(
     must_hold: &GtidSet,
 ) -> Result<(), Failed> {
     running(member)?;
-    unsettle(member);
     member.sql.promote(acks, must_hold).await?;
     Ok(())
 }

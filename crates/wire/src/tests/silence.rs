@@ -17,6 +17,8 @@ use crate::server::Limits;
 use crate::tls::AcceptLimits;
 
 const SHORT: Duration = Duration::from_millis(300);
+/// Far below what an order may take, 12 s.
+const SECONDS: Duration = Duration::from_secs(6);
 
 #[tokio::test]
 async fn silent_peers_delay_no_other() {
@@ -111,8 +113,10 @@ async fn who_works_long_on_an_order_is_waited_for_and_who_has_gone_without_a_wor
     tokio::time::timeout(signs + SHORT, &mut call)
         .await
         .expect_err("it works on it");
+    let gone = Instant::now();
     silence.notify_waiters();
     let error = in_time(call).await.unwrap().unwrap_err();
+    assert!(gone.elapsed() < SECONDS, "{:?}", gone.elapsed());
     assert!(
         matches!(error, ClientError::Unreachable { .. }),
         "{error:?}"

@@ -191,9 +191,14 @@ impl<'a> Stage<'a> {
         let statement = format!(
             "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT(writer, ' ', n))), 0) FROM {table}"
         );
+        self.member_says(member, "moco-readonly", &statement)
+    }
+
+    /// What a member answers to a statement of one of the cluster's users.
+    pub(crate) fn member_says(&self, member: u64, user: &str, statement: &str) -> Result<String> {
         let member = member.to_string();
         let words = [
-            "mysql", NAME, "--index", &member, "--", "-N", "-e", &statement,
+            "mysql", NAME, "-u", user, "--index", &member, "--", "-N", "-e", statement,
         ];
         let said = self.plugin.yes(self.cluster, &words)?;
         Ok(said.trim().to_owned())

@@ -12,10 +12,8 @@ pub(super) const STORIES: Player = Player {
         ("failover", &[1, 7, 16, 33, 41, 94]),
         ("switchover", &[10, 94]),
         ("drain", &[17]),
-        ("scale", &[29]),
         ("errant", &[59]),
         ("lost", &[54, 116]),
         ("operator-faults", &[15, 16, 33, 85, 86, 87]),
-        ("large", &[65, 66, 68]),
     ],
 };

@@ -140,16 +140,7 @@ fn rebuilt(stage: &Stage<'_>, member: u64, before: &Clones) -> Result<()> {
 
 /// Whether a member holds what was written by hand.
 fn holds_by_hand(stage: &Stage<'_>, member: u64) -> Result<bool> {
-    let index = member.to_string();
-    let words = [
-        "mysql",
-        NAME,
-        "--index",
-        &index,
-        "--",
-        "-N",
-        "-e",
-        "SHOW DATABASES LIKE 'by_hand'",
-    ];
-    Ok(stage.plugin.yes(stage.cluster, &words)?.contains("by_hand"))
+    let statement = "SHOW DATABASES LIKE 'by_hand'";
+    let said = stage.member_says(member, "moco-readonly", statement)?;
+    Ok(said.contains("by_hand"))
 }

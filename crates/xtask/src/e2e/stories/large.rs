@@ -90,40 +90,14 @@ fn fill() -> String {
 
 /// What a member's clients run at the moment.
 fn running(stage: &Stage<'_>, member: u64) -> Result<String> {
-    let index = member.to_string();
     let statement = "SELECT COALESCE(GROUP_CONCAT(INFO), '') FROM performance_schema.processlist \
                      WHERE COMMAND = 'Query' AND USER = 'moco-writable'";
-    let words = [
-        "mysql",
-        NAME,
-        "-u",
-        "moco-admin",
-        "--index",
-        &index,
-        "--",
-        "-N",
-        "-e",
-        statement,
-    ];
-    stage.plugin.yes(stage.cluster, &words)
+    stage.member_says(member, "moco-admin", statement)
 }
 
 /// The size of a member's binary logs.
 fn binlog_bytes(stage: &Stage<'_>, member: u64) -> Result<u64> {
-    let index = member.to_string();
-    let words = [
-        "mysql",
-        NAME,
-        "-u",
-        "moco-admin",
-        "--index",
-        &index,
-        "--",
-        "-N",
-        "-e",
-        "SHOW BINARY LOGS",
-    ];
-    let said = stage.plugin.yes(stage.cluster, &words)?;
+    let said = stage.member_says(member, "moco-admin", "SHOW BINARY LOGS")?;
     let sizes = said
         .lines()
         .filter_map(|line| line.split('\t').nth(1)?.parse::<u64>().ok());
@@ -249,13 +223,9 @@ fn primary_dies(
 fn agree(stage: &Stage<'_>, name: &str, told: bool) -> Result<()> {
     let record = stage.record()?;
     let found_at = |member: u64| -> Result<String> {
-        let index = member.to_string();
         let statement = "SELECT (SELECT COUNT(*) FROM big.many), (SELECT COUNT(*) FROM information_schema.columns \
              WHERE table_name = 'few' AND table_schema = 'big'), (SELECT COALESCE(SUM(id), 0) FROM big.many)";
-        let words = [
-            "mysql", NAME, "--index", &index, "--", "-N", "-e", statement,
-        ];
-        Ok(stage.plugin.yes(stage.cluster, &words)?.trim().to_owned())
+        stage.member_says(member, "moco-readonly", statement)
     };
     let wanted = found_at(record.primary()?)?;
     let field = |at| {
