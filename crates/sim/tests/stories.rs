@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "test code states what it needs")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use moco_sim::swarm::draw::draw;
@@ -12,7 +12,9 @@ use moco_sim::swarm::run::run;
 use moco_sim::swarm::story;
 
 fn stories() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let own = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let folder = own.join("scenarios");
     let files = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());

@@ -8,9 +8,11 @@ use std::process::Command;
 /// Folders that hold nothing of the project's own.
 const FOREIGN: [&str; 3] = ["target", ".git", "node_modules"];
 
-/// The root of this checkout.
+/// The root of this checkout: Cargo says at run time which one it is, for a program built in another
+/// checkout with the same target folder is taken as it is.
 pub fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = own
         .ancestors()
         .nth(2)
