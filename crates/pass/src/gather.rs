@@ -11,11 +11,23 @@ use moco_planner::{Member, Observation, Seen};
 
 use crate::world::{Agents, Facts, MemberFacts};
 
-/// How long an agent may take to answer. mysqld gets the smaller part of it.
+/// How long a replica's agent may take to answer.
 const PATIENT: Duration = Duration::from_secs(2);
+/// How long the primary's may take, and everybody's while clients wait. An agent answers within 0.7 s even when its
+/// mysqld hangs; whoever falls silent in the midst of a pass must not keep it for long.
+const PRESSED: Duration = Duration::from_secs(1);
 /// How long an agent may take that is most likely gone while nobody can write: the primary's when no replica hears it,
 /// and that of a member that was silent before while no primary is open.
 const SHORT: Duration = Duration::from_millis(300);
+/// How long it may take once it was silent before: whoever is there again answers at once.
+const GLANCE: Duration = Duration::from_millis(50);
+/// For how long after it fell silent a member is only glanced at, milliseconds; longer than a failover takes. One that
+/// always answers late must get through afterwards, or it would be silent for good.
+const GLANCES_MS: Millis = 3_000;
+/// A replica's agent that has heard the primary's within this time, milliseconds, hears it. Heartbeats come four times
+/// a second. The limit for a loss is longer, and replicas reach that one after the other: the first one's notice must
+/// not find another that "hears" the primary.
+const HEARD_MS: u64 = 600;
 
 /// What was learned in earlier passes.
 #[derive(Debug, Default)]
@@ -51,13 +63,17 @@ pub(crate) async fn gather<A: Agents>(
         .collect();
     let asked = &*agents;
     let asking = others.iter().map(|id| {
-        let within = silence.patience(*id);
+        let within = silence.patience(*id, now);
         async move { (*id, asked.report(*id, within).await) }
     });
     let mut answers: BTreeMap<_, _> = join_all(asking).await.into_iter().collect();
     if let Some(primary) = primary.filter(reached) {
         let reports = answers.values().flatten().flatten();
-        let within = patience(primary, reports);
+        let within = if is_heard(primary, reports) {
+            PRESSED
+        } else {
+            silence.short(primary, now)
+        };
         answers.insert(primary, agents.report(primary, within).await);
     }
     let mut members = BTreeMap::new();
@@ -87,29 +103,36 @@ pub(crate) async fn gather<A: Agents>(
     seen
 }
 
-/// How long to wait for the primary, by what the others' agents hear of it.
-fn patience<'a>(primary: MemberId, mut others: impl Iterator<Item = &'a MemberReport>) -> Duration {
-    let mut unheard = 0;
-    let heard = others.any(|report| {
-        let hearing = report.hearing.as_ref().filter(|of| of.member == primary);
-        let hears = hearing.is_some_and(|of| !of.refused && of.silent_ms < 1_000);
-        unheard += usize::from(hearing.is_some() && !hears);
-        hears
-    });
-    if heard || unheard == 0 {
-        PATIENT
-    } else {
-        SHORT
+/// Whether the others' agents hear the primary, or know nothing of it.
+fn is_heard<'a>(primary: MemberId, others: impl Iterator<Item = &'a MemberReport>) -> bool {
+    let mut unheard = false;
+    for report in others {
+        let Some(hearing) = report.hearing.as_ref().filter(|of| of.member == primary) else {
+            continue;
+        };
+        if !hearing.refused && hearing.silent_ms < HEARD_MS {
+            return true;
+        }
+        unheard = true;
     }
+    !unheard
 }
 
 impl Silence {
     /// How long a replica's agent may take.
-    fn patience(&self, id: MemberId) -> Duration {
-        if self.clients_wait && self.since.contains_key(&id) {
-            SHORT
-        } else {
-            PATIENT
+    fn patience(&self, id: MemberId, now: Millis) -> Duration {
+        match (self.clients_wait, self.since.contains_key(&id)) {
+            (true, true) => self.short(id, now),
+            (true, false) => PRESSED,
+            (false, _) => PATIENT,
+        }
+    }
+
+    /// How long an agent may take that is most likely gone while clients wait.
+    fn short(&self, id: MemberId, now: Millis) -> Duration {
+        match self.since.get(&id) {
+            Some(since) if now - since < GLANCES_MS => GLANCE,
+            _ => SHORT,
         }
     }
 
@@ -184,9 +207,14 @@ mod tests {
         let mut silence = Silence::default();
         silence.since.insert(MemberId(1), 0);
         silence.remember(&of_a_silent_primary());
-        assert_eq!(silence.patience(MemberId(1)), SHORT);
-        assert_eq!(silence.patience(MemberId(2)), PATIENT);
+        assert_eq!(silence.patience(MemberId(1), 500), GLANCE);
+        assert_eq!(
+            silence.patience(MemberId(1), GLANCES_MS),
+            SHORT,
+            "one that answers late gets through"
+        );
+        assert_eq!(silence.patience(MemberId(2), 500), PRESSED);
         silence.remember(&without_members(None));
-        assert_eq!(silence.patience(MemberId(1)), PATIENT, "nobody waits");
+        assert_eq!(silence.patience(MemberId(1), 500), PATIENT, "nobody waits");
     }
 }

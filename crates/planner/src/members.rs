@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use moco_model::guard::DataState;
 use moco_model::report::ThreadState;
-use moco_model::{GtidSet, MemberId, Phase, Role, quorum};
+use moco_model::{Epoch, GtidSet, MemberId, Phase, Role, quorum};
 
 use crate::observation::{Member, Observation};
 
@@ -60,6 +60,43 @@ pub(crate) fn must_retire(member: &Member) -> bool {
         Some(server) => server.writable || (was_primary && server.semi_sync.waiting > 0),
         None => was_primary,
     }
+}
+
+/// Whether a member that must be retired might still be acknowledged: by a third one that is not seen to have left it
+/// for the primary of this epoch. When everybody has, it waits for ever and clients of the primary need not wait for
+/// its end.
+pub(crate) fn served_elsewhere(seen: &Observation) -> bool {
+    let Some(register) = &seen.register else {
+        return false;
+    };
+    let mut known = register.membership.all();
+    known.extend(seen.members.keys());
+    let left = |id: &MemberId| {
+        let member = seen.members.get(id);
+        member.is_some_and(|member| has_left_others(seen, register.epoch, member))
+    };
+    let retired = seen.replicas().filter(|(_, member)| must_retire(member));
+    let mut thirds = retired.flat_map(|(retired, _)| {
+        let third = move |id: &&MemberId| **id != retired && **id != register.primary;
+        known.iter().filter(third)
+    });
+    !thirds.all(left)
+}
+
+/// Does not run, or has taken this epoch's decision and receives from nobody but its primary.
+fn has_left_others(seen: &Observation, epoch: Epoch, member: &Member) -> bool {
+    match member.phase() {
+        None => return false,
+        Some(Phase::Running) => {}
+        Some(_) => return true,
+    }
+    let promised = member.guard().is_some_and(|guard| guard.promised >= epoch);
+    let receives_elsewhere = member.server().is_none_or(|server| {
+        let channel = server.replication.as_ref();
+        channel.is_some_and(|channel| channel.receiver != ThreadState::Off)
+            && !seen.follows_primary(member)
+    });
+    promised && !receives_elsewhere
 }
 
 /// Follows the primary and was just seen to hold everything that the primary has, or had when it was last read; or is

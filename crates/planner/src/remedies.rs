@@ -71,7 +71,7 @@ pub(crate) fn treat(
         Problem::SwitchoverAsked => switchover::begin(seen, now),
         Problem::PromisePending => resume::treat(seen, now),
         Problem::NotInitialised => Treatment::of(initialise::steps(seen, now)),
-        Problem::TwoWritable | Problem::FormerPrimary => retire::treat(seen),
+        Problem::TwoWritable | Problem::FormerPrimary => retire::treat(seen, memory, now),
         Problem::SemiSyncStarved => Treatment::of(fill::starved(seen)),
         Problem::MembersAtGate => Treatment::of(start::steps(seen)),
         Problem::ErrantTransactions | Problem::HistoryPurged => rebuild::treat(seen),

@@ -35,6 +35,8 @@ pub(crate) struct Suspicion {
     pub(crate) sentence: String,
     /// Whether enough replicas agree, so that a failover may be begun.
     pub(crate) corroborated: bool,
+    /// Whether it has to last first: replicas that have just come back may set the primary free at any moment.
+    pub(crate) must_last: bool,
 }
 
 /// Why the primary is thought to be lost, if it is.
@@ -63,6 +65,7 @@ fn ended(register: &Register, report: &MemberReport) -> Option<Suspicion> {
         cause: Cause::Ended,
         sentence: format!("mysqld of primary {} has ended", register.primary),
         corroborated: true,
+        must_last: false,
     })
 }
 
@@ -84,6 +87,7 @@ fn silent(seen: &Observation, register: &Register, because: &str) -> Suspicion {
             register.primary
         ),
         corroborated,
+        must_last: false,
     }
 }
 
@@ -104,19 +108,18 @@ fn stuck(seen: &Observation, register: &Register, report: &MemberReport) -> Opti
     };
     let deaf = deaf(seen, |member| misses_mysqld(register, member));
     let lost = quorum::suffices(&register.membership, register.primary, &deaf);
-    let attached = attached(seen) >= quorum::acks_under(&register.membership);
+    let attached = attached(seen);
+    let enough = attached >= quorum::acks_under(&register.membership);
     // Without either, the replicas are the trouble: another primary would be as stuck.
     let stalled = full || commits.waiting_ms >= STUCK_MS;
+    // A mysqld that says nothing to its own agent and nothing to its replicas stands still.
+    let stands_still = lost && report.server.is_none();
     Some(Suspicion {
         cause: Cause::Stuck,
         sentence: format!("primary {}: {sentence}", register.primary),
-        corroborated: lost || (attached && stalled),
+        corroborated: lost || (enough && stalled),
+        must_last: attached > 0 && !stands_still,
     })
-}
-
-/// Whether replicas are attached to a primary that is nevertheless stuck: then it has to last.
-pub(crate) fn replicas_attached(seen: &Observation) -> bool {
-    attached(seen) > 0
 }
 
 fn attached(seen: &Observation) -> u32 {

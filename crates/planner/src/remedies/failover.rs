@@ -12,12 +12,14 @@ use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 use crate::problem::Problem;
 use crate::round::{Election, Round, elect};
-use crate::suspicion::{
-    STUCK_WITH_REPLICAS_MS, Suspicion, calm_until, replicas_attached, suspicion,
-};
+use crate::suspicion::{STUCK_WITH_REPLICAS_MS, Suspicion, calm_until, suspicion};
 
 /// How often a drain is looked at when no agent says that it has ended.
 const DRAIN_MS: Millis = 100;
+/// How often a loss that replicas do not confirm yet is looked at, and for how long so often, milliseconds. They
+/// notice a silence one after the other.
+const DOUBT_MS: Millis = 100;
+const DOUBTS_MS: Millis = 2_000;
 
 pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatment {
     let (Some(round), Some(suspicion)) = (Round::of(seen), suspicion(seen)) else {
@@ -32,7 +34,7 @@ pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatme
     if able.len() <= writers && restartable(seen, register, &suspicion) {
         return super::restart::treat(seen, now); // nobody could acknowledge a new primary's commits
     }
-    if let Some(treatment) = too_early(seen, register, &suspicion, memory, now) {
+    if let Some(treatment) = too_early(register, &suspicion, memory, now) {
         return treatment;
     }
     if !round.suffices(&round.promised()) {
@@ -64,20 +66,25 @@ pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatme
 
 /// A guess has to last, and must not follow another one at once.
 fn too_early(
-    seen: &Observation,
     register: &Register,
     suspicion: &Suspicion,
     memory: &Memory,
     now: Millis,
 ) -> Option<Treatment> {
-    if !suspicion.corroborated
-        || (suspicion.cause.is_guess() && calm_until(register, now).is_some())
-    {
+    if suspicion.cause.is_guess() && calm_until(register, now).is_some() {
         return Some(Treatment::Nothing);
     }
-    if suspicion.cause == Cause::Stuck && replicas_attached(seen) {
-        let since = memory.since.get(&Problem::PrimaryStuck).copied();
-        let lasts = now - since.unwrap_or(now);
+    let lasts = now - noticed(memory, now);
+    if !suspicion.corroborated {
+        let again_ms = DOUBT_MS;
+        let doubtful = lasts < DOUBTS_MS;
+        return Some(if doubtful {
+            Treatment::Wait { again_ms }
+        } else {
+            Treatment::Nothing
+        });
+    }
+    if suspicion.must_last {
         let again_ms = STUCK_WITH_REPLICAS_MS - lasts;
         return (again_ms > 0).then_some(Treatment::Wait { again_ms });
     }

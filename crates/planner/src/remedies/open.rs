@@ -5,7 +5,7 @@
 use moco_model::{Command, Millis, quorum};
 
 use super::{Treatment, install, order};
-use crate::members::{followers_at_work, must_retire, ready_followers, ready_leavers};
+use crate::members::{followers_at_work, ready_followers, ready_leavers, served_elsewhere};
 use crate::memory::Memory;
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
@@ -19,12 +19,17 @@ const LOOK_MS: Millis = 10;
 
 pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatment {
     let steps = steps(seen);
-    let since = memory.since.get(&Problem::PrimaryClosed);
-    let soon = since.is_some_and(|since| now - since < NEARLY_MS);
-    if steps.is_empty() && soon && nearly(seen) {
+    if steps.is_empty() && comes_first(seen, memory, now) && nearly(seen) {
         return Treatment::Wait { again_ms: LOOK_MS };
     }
     Treatment::of(steps)
+}
+
+/// Whether clients wait for nothing but a closed primary that may soon be opened. The end of a former primary takes a
+/// second or more and comes afterwards, unless somebody might acknowledge there.
+pub(super) fn comes_first(seen: &Observation, memory: &Memory, now: Millis) -> bool {
+    let since = memory.since.get(&Problem::PrimaryClosed);
+    since.is_some_and(|since| now - since < NEARLY_MS) && !served_elsewhere(seen)
 }
 
 /// Whether enough replicas are about to hold everything the closed primary has.
@@ -60,9 +65,8 @@ fn steps(seen: &Observation) -> Vec<Step> {
             .into_iter()
             .collect();
     }
-    // Whoever takes writes beside it is ended first: somebody might acknowledge there.
-    if !open && seen.replicas().any(|(_, member)| must_retire(member)) {
-        return Vec::new();
+    if !open && served_elsewhere(seen) {
+        return Vec::new(); // that one is ended first
     }
     let acks = quorum::acks_under(&register.membership);
     if !enough(seen, ready_followers(seen).len()) {

@@ -373,6 +373,30 @@ fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
 }
 
 #[test]
+fn a_primary_that_stands_still_is_replaced_at_once_and_clients_do_not_wait_for_its_end() {
+    let mut world = healthy(3);
+    world.stand_still(0);
+    let log = world.run_until_healthy(200);
+    assert_ne!(world.primary(), 0, "{log:#?}");
+    let at = |what: &str| log.iter().position(|line| line.contains(what));
+    let opened = at("open for writing").unwrap();
+    let ended = at("tell member 0 in epoch 2: put clients out").unwrap();
+    assert!(opened < ended, "{log:#?}");
+}
+
+#[test]
+fn a_former_primary_that_somebody_may_still_acknowledge_is_ended_first() {
+    let mut world = healthy(5);
+    world.vanish(4);
+    world.stand_still(0);
+    let log = world.run(200);
+    let at = |what: &str| log.iter().position(|line| line.contains(what));
+    let opened = at("open for writing").unwrap();
+    let ended = at("tell member 0 in epoch 2: put clients out").unwrap();
+    assert!(ended < opened, "{log:#?}");
+}
+
+#[test]
 fn a_primary_that_waits_for_replicas_is_not_the_one_to_blame() {
     let mut world = healthy(3);
     world.crash(1);

@@ -168,6 +168,25 @@ impl World {
         self.replicate();
     }
 
+    /// The member's mysqld stands still: its agent and the others' receivers, which stay connected, hear nothing of it.
+    pub(super) fn stand_still(&mut self, id: u32) {
+        self.report(id).server = None;
+        let place = endpoint(id);
+        let others: Vec<_> = self.seen.members.keys().map(|id| id.0).collect();
+        for other in others {
+            let Seen::Fresh(report) = &mut self.member(other).report else {
+                continue;
+            };
+            let channel = report
+                .server
+                .as_mut()
+                .and_then(|server| server.replication.as_mut());
+            if let Some(channel) = channel.filter(|channel| channel.source_host == place.host) {
+                channel.silent_ms = 5_000;
+            }
+        }
+    }
+
     pub(super) fn lose_volume(&mut self, id: u32) {
         self.crash(id);
         self.report(id).guard = None;
