@@ -54,6 +54,7 @@ pub(crate) fn register(n: u32) -> Register {
             decided_at: 0,
             because: "new".to_owned(),
             must_hold: GtidSet::new(),
+            writer: None,
         },
         counted: (0..n).map(|id| (MemberId(id), "i".to_owned())).collect(),
         switchover: None,

@@ -258,6 +258,7 @@ mod tests {
                 decided_at: 0,
                 because: String::new(),
                 must_hold: GtidSet::new(),
+                writer: None,
             },
             counted: BTreeMap::new(),
             switchover: None,

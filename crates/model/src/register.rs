@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Millis;
 use crate::epoch::Epoch;
 use crate::gtid::GtidSet;
-use crate::ids::MemberId;
+use crate::ids::{MemberId, ServerUuid};
 
 /// Who is primary, by which decision, among whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +159,22 @@ pub struct Basis {
     /// held.
     #[serde(default, skip_serializing_if = "GtidSet::is_empty")]
     pub must_hold: GtidSet,
+    /// The server UUID of the primary that took over with `must_hold`: what was acknowledged before it is in there, and
+    /// what was acknowledged since was written by this server. So whatever else a member holds was never acknowledged.
+    /// None where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<ServerUuid>,
+}
+
+impl Basis {
+    /// Transactions of `held` that nobody was told OK: they are from before, and the decision was taken without them.
+    #[must_use]
+    pub fn strays(&self, held: &GtidSet) -> GtidSet {
+        match self.writer {
+            Some(writer) => held.subtract(&self.must_hold).written_by_others(writer),
+            None => GtidSet::new(),
+        }
+    }
 }
 
 /// The kinds of decisions that begin an epoch.

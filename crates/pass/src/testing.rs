@@ -52,6 +52,7 @@ pub(crate) fn register(n: u32) -> Register {
             decided_at: 0,
             because: String::new(),
             must_hold: GtidSet::new(),
+            writer: None,
         },
         counted: BTreeMap::new(),
         switchover: None,

@@ -44,6 +44,14 @@ pub enum Refusal {
     /// The new primary lacks transactions that the old one may have acknowledged.
     #[error("member {0} would become primary and lacks {1} transactions")]
     LosesTransactions(MemberId, u64),
+    /// The register would tell of another server than the new primary's that what is acknowledged from now on is its.
+    #[error("the register would name another writer than the server of member {0}")]
+    WrongWriter(MemberId),
+    /// The new primary holds transactions that the history went on without.
+    #[error(
+        "member {0} would become primary and holds {1} transactions that the history went on without"
+    )]
+    OutOfOrder(MemberId, u64),
     /// A register is made again from too few guards, or from others than the newest.
     #[error("the register is made again from guards that do not tell it")]
     NotRecovered,

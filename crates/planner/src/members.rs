@@ -23,14 +23,13 @@ fn is_primary(seen: &Observation, id: MemberId) -> bool {
 
 /// Transactions of a replica that the primary does not have and cannot be about to have: with
 /// semi-sync a replica may hold what the primary itself wrote a moment before the primary commits it.
+/// What was received and not executed yet is the same: it stays received when the source is changed.
 pub(crate) fn errant_set(seen: &Observation, member: &Member) -> GtidSet {
     let primary = seen.primary().and_then(|(_, primary)| primary.server());
-    let (Some(primary), Some(server)) = (primary, member.server()) else {
+    let (Some(primary), Some(held)) = (primary, member.held()) else {
         return GtidSet::new();
     };
-    server
-        .executed
-        .subtract(&primary.executed)
+    held.subtract(&primary.executed)
         .written_by_others(primary.server_uuid)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use moco_model::report::ThreadState;
-use moco_model::{Epoch, GtidSet, MemberId, Register, ServerReport, quorum};
+use moco_model::{Epoch, GtidSet, MemberId, Register, ServerReport, ServerUuid, quorum};
 
 use crate::observation::{Ask, Member, Observation};
 
@@ -26,6 +26,9 @@ pub(crate) struct Follower<'a> {
     pub(crate) promised: bool,
     /// Received or executed.
     pub(crate) held: GtidSet,
+    /// The part of it that nobody was told OK: what it had of a former primary when it took no part in that one's
+    /// replacement, or what somebody wrote into it.
+    pub(crate) strays: GtidSet,
 }
 
 impl<'a> Round<'a> {
@@ -41,12 +44,14 @@ impl<'a> Round<'a> {
                 .replication
                 .as_ref()
                 .is_none_or(|channel| channel.receiver == ThreadState::Off);
+            let held = member.held()?;
             let follower = Follower {
                 member,
                 server,
                 counted: seen.counts(id),
                 promised: stopped && member.guard()?.promised >= next,
-                held: member.held()?,
+                strays: register.basis.strays(&held),
+                held,
             };
             usable.then_some((id, follower))
         };
@@ -80,12 +85,37 @@ impl<'a> Round<'a> {
         quorum::suffices(&self.register.membership, self.register.primary, members)
     }
 
-    /// Everything that those whose promise counts hold.
+    /// The server UUID of a follower.
+    pub(crate) fn uuid(&self, id: MemberId) -> Option<ServerUuid> {
+        self.followers
+            .get(&id)
+            .map(|follower| follower.server.server_uuid)
+    }
+
+    /// Everything that those whose promise counts hold and that may have been acknowledged.
     pub(crate) fn must_hold(&self) -> GtidSet {
         self.followers
             .values()
             .filter(|follower| follower.counted && follower.promised)
-            .fold(GtidSet::new(), |all, follower| all.union(&follower.held))
+            .fold(GtidSet::new(), |all, follower| {
+                all.union(&follower.held.subtract(&follower.strays))
+            })
+    }
+
+    /// What is in the history if `winner` becomes primary: all that may have been acknowledged, and whatever it holds.
+    pub(crate) fn history(&self, winner: MemberId) -> GtidSet {
+        let own = self.followers.get(&winner).map(|winner| &winner.held);
+        own.map_or_else(|| self.must_hold(), |own| self.must_hold().union(own))
+    }
+
+    /// Whether this epoch's primary acknowledged nothing: nobody who promised holds anything that it wrote. Then strays
+    /// can go on where the history ended; otherwise they would be out of order.
+    fn acknowledged_nothing(&self) -> bool {
+        let Some(writer) = self.register.basis.writer else {
+            return false;
+        };
+        let since = self.must_hold().subtract(&self.register.basis.must_hold);
+        since == since.written_by_others(writer)
     }
 
     /// What each of those who promised holds.
@@ -105,16 +135,18 @@ pub(crate) struct Election {
     pub(crate) losers: Vec<(MemberId, String)>,
 }
 
-/// Elects among those who promised and whose promise counts. First everybody who cannot is left out;
-/// the rest have one total order: who does not want to leave, who has less to apply, who has the
-/// lower number.
+/// Elects among those who promised. What must be held is told by those whose promise counts; whoever holds
+/// that can be primary, counted or not. First everybody who cannot is left out; the rest have one total
+/// order: who holds nothing beyond the history, who counts, who does not want to leave, who has less to
+/// apply, who has the lower number.
 pub(crate) fn elect(round: &Round<'_>) -> Election {
     let must_hold = round.must_hold();
+    let strays_fit = round.acknowledged_nothing();
     let mut able = Vec::new();
     let stays = &round.register.membership.members;
     let mut losers = Vec::new();
     for (id, follower) in &round.followers {
-        match unfit(follower, &must_hold) {
+        match unfit(follower, &must_hold, strays_fit) {
             Some(because) => losers.push((*id, because)),
             None => able.push((rank(follower, stays.contains(id)), *id)),
         }
@@ -132,8 +164,9 @@ pub(crate) fn elect(round: &Round<'_>) -> Election {
     }
 }
 
-/// Whether it wants to leave, and how many transactions it has to apply.
-type Rank = (bool, u64);
+/// How many transactions it holds that were never acknowledged, whether it does not count, whether it wants
+/// to leave, and how many transactions it has to apply.
+type Rank = (u64, bool, bool, u64);
 
 fn rank(follower: &Follower<'_>, stays: bool) -> Rank {
     let leaves = !stays
@@ -144,6 +177,8 @@ fn rank(follower: &Follower<'_>, stays: bool) -> Rank {
             .fresh()
             .is_some_and(|report| report.leaving);
     (
+        follower.strays.count(),
+        !follower.counted,
         leaves,
         follower.held.subtract(&follower.server.executed).count(),
     )
@@ -151,20 +186,28 @@ fn rank(follower: &Follower<'_>, stays: bool) -> Rank {
 
 fn lost_because(winner: Option<&(Rank, MemberId)>, rank: Rank) -> String {
     match winner {
-        Some((best, _)) if best.0 != rank.0 => "it is about to leave".to_owned(),
-        Some((best, _)) if best.1 != rank.1 => {
-            format!("it has {} transactions to apply", rank.1)
+        Some((best, _)) if best.0 != rank.0 => never_acknowledged(rank.0),
+        Some((best, _)) if best.1 != rank.1 => NOT_COUNTED.to_owned(),
+        Some((best, _)) if best.2 != rank.2 => "it is about to leave".to_owned(),
+        Some((best, _)) if best.3 != rank.3 => {
+            format!("it has {} transactions to apply", rank.3)
         }
         _ => "another one with a lower number is as good".to_owned(),
     }
 }
 
-fn unfit(follower: &Follower<'_>, must_hold: &GtidSet) -> Option<String> {
-    if !follower.counted {
-        return Some("it was not yet seen to hold everything".to_owned());
-    }
+const NOT_COUNTED: &str = "it was not yet seen to hold everything";
+
+fn never_acknowledged(count: u64) -> String {
+    format!("it holds {count} transactions that were never acknowledged")
+}
+
+fn unfit(follower: &Follower<'_>, must_hold: &GtidSet, strays_fit: bool) -> Option<String> {
     if !follower.promised {
         return Some("it has not promised".to_owned());
+    }
+    if !follower.strays.is_empty() && !strays_fit {
+        return Some(never_acknowledged(follower.strays.count()));
     }
     let lacks = must_hold.subtract(&follower.held);
     if !lacks.is_empty() {

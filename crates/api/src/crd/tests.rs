@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use moco_model::register::{Basis, BasisKind, Cause, Handover, Switchover};
-use moco_model::{Epoch, GtidSet, MemberId, Membership, Register};
+use moco_model::{Epoch, GtidSet, MemberId, Membership, Register, ServerUuid};
 use serde_json::Map;
 
 use super::*;
@@ -116,6 +116,7 @@ fn the_register_survives_the_api_server() {
                 decided_at: 1_800_000_000_000,
                 because: "x".to_owned(),
                 must_hold: set.clone(),
+                writer: (kind == BasisKind::Switchover).then(|| ServerUuid::from_u128(7)),
             },
             counted: BTreeMap::from([(MemberId(1), "incarnation".to_owned())]),
             switchover: Some(Switchover {

@@ -18,6 +18,16 @@ pub(super) fn held(member: &Member) -> Option<GtidSet> {
     })
 }
 
+/// Without what is neither in the history that the primary of `register` took over nor written by its server since.
+pub(super) fn may_be_acknowledged(register: &Register, held: &GtidSet) -> GtidSet {
+    let Some(writer) = register.basis.writer else {
+        return held.clone();
+    };
+    let older = held.written_by_others(writer);
+    let own = held.subtract(&older);
+    own.union(&older.intersect(&register.basis.must_hold))
+}
+
 /// What the primary of `epoch` had in an earlier pass, if that pass saw `incarnation` of the member's data.
 pub(super) fn earlier_set<'a>(
     seen: &'a Observation,

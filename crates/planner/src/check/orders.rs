@@ -6,7 +6,7 @@ use moco_model::command::{Acknowledge, OnEmptyVolume, Order};
 use moco_model::guard::DataState;
 use moco_model::{Command, Endpoint, GtidSet, MemberId, Register, Role};
 
-use super::facts::{barrier, is_counted, present_primary};
+use super::facts::{barrier, held, is_counted, present_primary};
 use super::{Refusal, acks_demanded, known};
 use crate::observation::{Member, Observation};
 
@@ -315,11 +315,11 @@ fn discard(
     let Some(primary) = present_primary(seen, register).and_then(Member::server) else {
         return refused;
     };
-    let Some(server) = member.server() else {
+    let Some(held) = held(member) else {
         return refused;
     };
-    let own = server.executed.subtract(&primary.executed);
-    let lacks = !server.executed.contains(&primary.purged);
+    let own = held.subtract(&primary.executed);
+    let lacks = !held.contains(&primary.purged);
     let useless = !own.is_empty() || lacks;
     if useless && own.contains(errant) {
         Ok(())

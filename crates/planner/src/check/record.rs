@@ -7,7 +7,8 @@ use moco_model::register::BasisKind;
 use moco_model::{GtidSet, Guard, MemberId, Phase, Register, Role};
 
 use super::facts::{
-    barrier, earlier_set, held, is_counted, is_silenced, meets_every_ack_set, settled_barrier,
+    barrier, earlier_set, held, is_counted, is_silenced, may_be_acknowledged, meets_every_ack_set,
+    settled_barrier,
 };
 use super::{Refusal, acks_demanded, known};
 use crate::observation::{Member, Observation};
@@ -32,6 +33,7 @@ pub(super) fn check(expect: Expect, new: &Register, seen: &Observation) -> Resul
     forward(old, new)?;
     membership(old, new, seen)?;
     counted(old, new, seen)?;
+    writer(old, new, seen)?;
     if new.epoch == old.epoch {
         return if new.primary == old.primary && new.basis.must_hold == old.basis.must_hold {
             Ok(())
@@ -103,16 +105,38 @@ fn failover(old: &Register, new: &Register, seen: &Observation) -> Result<(), Re
         .filter(|(id, member)| {
             **id != old.primary && is_counted(old, **id, member) && is_silenced(member, new.epoch)
         })
-        .filter_map(|(id, member)| Some((*id, held(member)?)))
+        .filter_map(|(id, member)| Some((*id, may_be_acknowledged(old, &held(member)?))))
         .collect();
     let ids: BTreeSet<_> = promised.keys().copied().collect();
-    if !meets_every_ack_set(old, &ids) || !ids.contains(&new.primary) {
+    let winner = known(new.primary, seen)?;
+    let can = is_silenced(winner, new.epoch)
+        && winner.phase() == Some(Phase::Running)
+        && winner.data() == Some(DataState::Holding);
+    if !meets_every_ack_set(old, &ids) || !can {
         return Err(Refusal::PrimaryChanged(old.primary, new.primary));
     }
     let all = promised
         .values()
         .fold(GtidSet::new(), |all, set| all.union(set));
+    in_order(old, new, &all, seen)?;
     complete(new, &all, seen)
+}
+
+/// A new primary with transactions of an earlier epoch that the history went on without: only if it did not go on.
+fn in_order(
+    old: &Register,
+    new: &Register,
+    all: &GtidSet,
+    seen: &Observation,
+) -> Result<(), Refusal> {
+    let own = held(known(new.primary, seen)?).unwrap_or_default();
+    let beside = own.subtract(&may_be_acknowledged(old, &own));
+    let went_on = !all.subtract(&old.basis.must_hold).is_empty();
+    if beside.is_empty() || !went_on {
+        Ok(())
+    } else {
+        Err(Refusal::OutOfOrder(new.primary, beside.count()))
+    }
 }
 
 fn switchover(old: &Register, new: &Register, seen: &Observation) -> Result<(), Refusal> {
@@ -133,13 +157,34 @@ fn switchover(old: &Register, new: &Register, seen: &Observation) -> Result<(), 
     complete(new, &server.executed, seen)
 }
 
-/// The new primary has executed `all`, and the register says that it must.
+/// A new primary's own server is the writer, or none is told; the same primary's stays.
+fn writer(old: &Register, new: &Register, seen: &Observation) -> Result<(), Refusal> {
+    let own = seen
+        .members
+        .get(&new.primary)
+        .and_then(Member::server)
+        .map(|server| server.server_uuid);
+    let kept = new.primary == old.primary
+        && new.basis.writer == old.basis.writer
+        && new.basis.must_hold == old.basis.must_hold;
+    if new.basis.writer.is_none() || kept || (new.epoch > old.epoch && new.basis.writer == own) {
+        Ok(())
+    } else {
+        Err(Refusal::WrongWriter(new.primary))
+    }
+}
+
+/// The new primary has executed `all` and whatever it holds, and the register says that it must.
 fn complete(new: &Register, all: &GtidSet, seen: &Observation) -> Result<(), Refusal> {
-    let executed = known(new.primary, seen)?
+    let member = known(new.primary, seen)?;
+    let executed = member
         .server()
         .map(|server| server.executed.clone())
         .unwrap_or_default();
-    let lacks = all.subtract(&executed.intersect(&new.basis.must_hold));
+    let own = held(member).unwrap_or_default();
+    let lacks = all
+        .union(&own)
+        .subtract(&executed.intersect(&new.basis.must_hold));
     if lacks.is_empty() {
         Ok(())
     } else {

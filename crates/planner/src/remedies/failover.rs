@@ -44,14 +44,9 @@ pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatme
     let Some(winner) = election.winner else {
         return Treatment::Wait { again_ms: DRAIN_MS };
     };
-    let must_hold = round.must_hold();
-    let drained = |id| {
-        round
-            .followers
-            .get(&id)
-            .is_some_and(|follower| follower.server.executed.contains(&must_hold))
-    };
-    if !drained(winner) {
+    let history = round.history(winner);
+    let follower = round.followers.get(&winner);
+    if !follower.is_some_and(|follower| follower.server.executed.contains(&history)) {
         return Treatment::Wait { again_ms: DRAIN_MS };
     }
     let noticed_at = noticed(memory, now);
@@ -60,7 +55,15 @@ pub(super) fn treat(seen: &Observation, memory: &Memory, now: Millis) -> Treatme
         expect: Expect::of(register),
         register: new.clone(),
     }];
-    steps.extend(install::orders(seen, &new, round.promised().into_iter()));
+    // Whoever holds more than the history must neither follow nor acknowledge.
+    let fits = |id: &MemberId| {
+        let follower = round.followers.get(id);
+        follower.is_some_and(|follower| history.contains(&follower.held))
+    };
+    let mut told = round.promised();
+    told.insert(winner);
+    let told = told.into_iter().filter(fits);
+    steps.extend(install::orders(seen, &new, told));
     Treatment::Act(steps)
 }
 
@@ -172,7 +175,7 @@ fn decision(
     } else {
         format!("{}; not chosen: {}", suspicion.sentence, losers.join(", "))
     };
-    let must_hold = round.must_hold();
+    let must_hold = round.history(winner);
     let proof = format!(
         "{} of {} followers promised before the decision, and any {} acknowledgements include one \
          of them; member {winner} holds all of their {} transactions",
@@ -189,6 +192,7 @@ fn decision(
         decided_at: now,
         because: because.clone(),
         must_hold,
+        writer: round.uuid(winner),
     };
     push_handover(
         &mut new,

@@ -85,6 +85,7 @@ fn decision(
         decided_at: now,
         because,
         must_hold: follower.held.clone(),
+        writer: None,
     };
     push_handover(&mut new, handover);
     new

@@ -20,6 +20,7 @@ pub(super) fn steps(seen: &Observation, now: Millis) -> Vec<Step> {
             decided_at: now,
             because: "every member was heard and none holds data".to_owned(),
             must_hold: GtidSet::new(),
+            writer: None,
         },
         counted: BTreeMap::new(),
         switchover: None,

@@ -2,7 +2,7 @@
 //! nothing, and where it is allowed their data is given up for a clone. One at a time.
 
 use moco_model::report::ThreadState;
-use moco_model::{Command, MemberId, Phase};
+use moco_model::{Command, GtidSet, MemberId, Phase};
 
 use super::{Treatment, install, successor};
 use crate::members::{errant_set, overtaken};
@@ -39,11 +39,28 @@ pub(super) fn treat(seen: &Observation) -> Treatment {
     if !open || seen.members.values().any(busy) {
         return silence(seen, &overtaken);
     }
-    let first = overtaken.first().map(|(id, member)| {
+    let first = overtaken.iter().find_map(|(id, member)| {
         let errant = errant_set(seen, member);
-        install::order(seen, register, *id, Command::Discard { errant })
+        let command = Command::Discard {
+            errant: errant.clone(),
+        };
+        (!will_execute(member, &errant)).then(|| install::order(seen, register, *id, command))
     });
-    first.map_or(Treatment::Nothing, |step| Treatment::Act(vec![step]))
+    first.map_or_else(
+        || silence(seen, &overtaken),
+        |step| Treatment::Act(vec![step]),
+    )
+}
+
+/// Whether its applier is about to execute what it has of `errant`: the binary log is what is kept of it.
+fn will_execute(member: &Member, errant: &GtidSet) -> bool {
+    member.server().is_some_and(|server| {
+        let channel = server.replication.as_ref();
+        let applies = channel.is_some_and(|channel| {
+            channel.applier == ThreadState::On && channel.last_error.is_none()
+        });
+        applies && !server.executed.contains(errant)
+    })
 }
 
 /// Their promises count no more.

@@ -51,6 +51,7 @@ pub(crate) fn recovered(seen: &Observation, now: Millis) -> Result<Register, Str
             decided_at: now,
             because: format!("the guards of {} members tell it", heard.len()),
             must_hold: moco_model::GtidSet::new(),
+            writer: None,
         },
         counted: BTreeMap::new(),
         switchover: None,

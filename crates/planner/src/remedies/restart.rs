@@ -23,6 +23,7 @@ pub(super) fn treat(seen: &Observation, now: Millis) -> Treatment {
             register.primary
         ),
         must_hold: register.basis.must_hold.clone(),
+        writer: register.basis.writer,
     };
     Treatment::Act(vec![Step::Record {
         expect: Expect::of(register),

@@ -19,6 +19,7 @@ pub(super) fn treat(seen: &Observation, now: Millis) -> Treatment {
         decided_at: now,
         because: "another primary was prepared for and is not needed".to_owned(),
         must_hold: register.basis.must_hold.clone(),
+        writer: register.basis.writer,
     };
     let record = Step::Record {
         expect: Expect::of(register),

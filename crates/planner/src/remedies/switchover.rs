@@ -265,6 +265,7 @@ fn decide(
         decided_at: now,
         because: intent.because.clone(),
         must_hold: all.clone(),
+        writer: round.uuid(winner),
     };
     let proof = format!(
         "primary {} was closed first and held {} transactions; member {winner} had executed all of \

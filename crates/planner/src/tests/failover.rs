@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
 use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing, ThreadState};
-use moco_model::{Command, Epoch, MemberId, Phase};
+use moco_model::{Command, Epoch, GtidSet, MemberId, Phase};
 
 use super::world::{World, silent};
 use crate::check::{Refusal, check};
@@ -370,6 +370,78 @@ fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
         log.iter()
             .any(|line| line.contains("tell member 0 in epoch 2: put clients out"))
     );
+}
+
+#[test]
+fn what_a_follower_has_of_a_primary_that_was_replaced_without_it_holds_up_no_failover() {
+    let mut world = healthy(5);
+    world.commit(2);
+    world.write(0, 1);
+    let unacknowledged = world.server(0).executed.clone();
+    world.crash(0);
+    world.server(3).executed = unacknowledged.clone();
+    let away = world.vanish(3);
+    world.run(60);
+    let second = world.primary();
+    world.commit(2);
+    assert!(second != 0 && world.server(second).writable);
+
+    *world.member(3) = away;
+    world.crash(second);
+    let (expect, mut register) = loop {
+        if let Some(Step::Record { expect, register }) = world.decide().plan.steps.first() {
+            break (*expect, register.clone());
+        }
+        assert_eq!(world.run(1).len(), 1);
+    };
+    register.primary = MemberId(3);
+    register.basis.writer = Some(world.server(3).server_uuid);
+    let steps = vec![Step::Record { expect, register }];
+    let refused = check(&Plan { steps }, &world.seen);
+    assert_eq!(refused, Err(Refusal::OutOfOrder(MemberId(3), 1)));
+    let log = world.run(200);
+    let third = world.primary();
+    assert!(third != second && third != 3, "{log:#?}");
+    assert!(world.server(third).writable, "{log:#?}");
+    let handover = world.register().handovers.last().unwrap().clone();
+    assert!(handover.promised.contains_key(&MemberId(3)), "{log:#?}");
+    assert!(
+        handover
+            .because
+            .contains("member 3: it holds 1 transactions that were never acknowledged"),
+        "{}",
+        handover.because
+    );
+    assert!(!world.server(third).executed.contains(&unacknowledged));
+}
+
+#[test]
+fn what_was_never_acknowledged_goes_on_where_the_history_ended() {
+    let mut world = healthy(5);
+    world.commit(2);
+    world.write(0, 1);
+    let unacknowledged = world.server(0).executed.clone();
+    world.crash(0);
+    world.server(3).executed = unacknowledged.clone();
+    let away = world.vanish(3);
+    while world.primary() == 0 {
+        world.run(1);
+    }
+    let promoted = world.run(1);
+    assert!(promoted[0].contains("become primary"), "{promoted:?}");
+    let second = world.primary();
+    *world.member(3) = away;
+    world.crash(second);
+    // The others lack what the second primary was chosen with.
+    for lacking in [1, 2, 4].into_iter().filter(|id| *id != second) {
+        let server = world.server(lacking);
+        server.executed = "01110000-0000-0000-0000-000000000000:1".parse().unwrap();
+        server.replication.as_mut().unwrap().received = GtidSet::new();
+    }
+    let log = world.run(200);
+    assert_eq!(world.primary(), 3, "{log:#?}");
+    assert!(world.server(3).writable, "{log:#?}");
+    assert!(world.register().basis.must_hold.contains(&unacknowledged));
 }
 
 #[test]

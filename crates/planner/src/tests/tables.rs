@@ -377,6 +377,13 @@ fn the_linter_refuses_registers_that_break_a_rule() {
         Refusal::WrongExpectation
     );
 
+    let mut foreign = base.clone();
+    foreign.basis.writer = Some(ServerUuid::from_u128(9));
+    assert_eq!(
+        refused(&world, record(foreign, expect)),
+        Refusal::WrongWriter(MemberId(0))
+    );
+
     let mut both = record(base.clone(), expect);
     both.push(Step::Label {
         member: MemberId(0),

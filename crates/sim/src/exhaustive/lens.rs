@@ -143,6 +143,7 @@ fn bend_plan(seen: &Seen, steps: &mut Vec<Step>, mutation: Mutation) {
             if let Some(other) = others.last() {
                 new.primary = other;
                 new.must_hold = 0;
+                new.writer = 0;
                 steps.truncate(1);
             }
         }
@@ -198,6 +199,7 @@ fn one_promise_too_few(seen: &Seen, steps: &mut Vec<Step>) {
             epoch: next,
             primary,
             must_hold,
+            writer: 0,
             ..old
         })];
     }

@@ -71,6 +71,7 @@ pub fn healthy(n: u8, wanted: u8) -> State {
         membership,
         initialised: true,
         must_hold: 0,
+        writer: 0,
         counted,
         switchover: None,
     };

@@ -70,6 +70,8 @@ pub struct Register {
     pub initialised: bool,
     /// What the primary must hold before it is opened.
     pub must_hold: Writes,
+    /// The server UUID of the primary that took over with it; 0 where that is not known.
+    pub writer: u8,
     /// Incarnations that count, by member; 0 for none.
     pub counted: [u8; MEMBERS],
     /// The target of the switchover under way.

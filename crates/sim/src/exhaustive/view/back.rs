@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use moco_model::command::{Acknowledge, OnEmptyVolume, Order as RealOrder};
 use moco_model::{
-    Command as RealCommand, Epoch, MemberId, Membership as RealMembership, Register as RealRegister,
+    Command as RealCommand, Epoch, MemberId, Membership as RealMembership,
+    Register as RealRegister, ServerUuid,
 };
 use moco_planner::observation::Mark as RealMark;
 
 use super::Seen;
-use super::forth::writes;
+use super::forth::{uuid as real_uuid, writes};
 use crate::exhaustive::state::{
     Command, Ids, MEMBERS, Mark, Membership, Order, Register, Step, bit,
 };
@@ -28,6 +29,12 @@ fn small_acks(acks: u32) -> u8 {
 
 fn small_ids(set: &BTreeSet<MemberId>) -> Ids {
     set.iter().map(|id| bit(small(*id))).sum()
+}
+
+fn small_uuid(uuid: ServerUuid) -> u8 {
+    (0..=u8::MAX)
+        .find(|number| real_uuid(*number) == uuid)
+        .unwrap_or(0)
 }
 
 fn small_membership(membership: &RealMembership) -> Membership {
@@ -77,6 +84,7 @@ fn compact_register(seen: &Seen, register: &RealRegister) -> Register {
         membership: small_membership(&register.membership),
         initialised: register.initialised,
         must_hold: writes(seen.gtids, &register.basis.must_hold),
+        writer: register.basis.writer.map_or(0, small_uuid),
         counted: small_lives(&register.counted),
         switchover: register.switchover.as_ref().map(|intent| small(intent.to)),
     }

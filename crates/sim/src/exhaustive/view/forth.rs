@@ -27,7 +27,7 @@ fn endpoint(id: u8) -> Endpoint {
     }
 }
 
-fn uuid(number: u8) -> ServerUuid {
+pub(super) fn uuid(number: u8) -> ServerUuid {
     ServerUuid::from_u128(0xabcd_0000 + u128::from(number))
 }
 
@@ -258,6 +258,7 @@ fn real_register(seen: &Seen, register: &Register) -> RealRegister {
             decided_at: 0,
             because: String::new(),
             must_hold: gtid_set(seen.gtids, register.must_hold),
+            writer: (register.writer > 0).then(|| uuid(register.writer)),
         },
         counted: lives(register.counted),
         switchover: register.switchover.map(|to| Switchover {
