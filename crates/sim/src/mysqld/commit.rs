@@ -199,16 +199,15 @@ impl Fleet {
         self.settle(id, now);
     }
 
-    /// Lets every commit go on that nothing holds up.
+    /// Lets every commit go on that nothing holds up. The others of a group keep their GTIDs meanwhile: the answer to
+    /// one lets its client write the next.
     pub(super) fn finish_commits(&mut self, id: ServerId, now: Duration) {
-        while let Some(group) = self.next_released_group(id, now) {
-            for commit in group {
-                self.commit_in_engine(id, &commit, now);
-            }
+        while let Some(commit) = self.next_released(id, now) {
+            self.commit_in_engine(id, &commit, now);
         }
     }
 
-    fn next_released_group(&mut self, id: ServerId, now: Duration) -> Option<Vec<Commit>> {
+    fn next_released(&mut self, id: ServerId, now: Duration) -> Option<Commit> {
         let process = self.process_mut(id)?;
         let (queue, semi_sync) = (&mut process.queue, &mut process.semi_sync);
         if queue.group.is_empty() {
@@ -229,10 +228,10 @@ impl Fleet {
             }
             queue.waiting_since = None;
         }
-        if queue.waiting_since.is_some() {
+        if queue.waiting_since.is_some() || queue.group.is_empty() {
             return None;
         }
-        Some(std::mem::take(&mut queue.group))
+        Some(queue.group.remove(0))
     }
 
     fn commit_in_engine(&mut self, id: ServerId, commit: &Commit, now: Duration) {
