@@ -24,7 +24,7 @@ pub const STUCK_WITH_REPLICAS_MS: Millis = 1_000;
 
 /// A failover by a guess is not followed by another one for so long, milliseconds; it doubles with
 /// each one up to [`CALM_MAX_MS`]. A death that is a fact is never held up.
-pub const CALM_MS: Millis = 30_000;
+pub const CALM_MS: Millis = 10_000;
 /// The longest that guesses are held up, milliseconds.
 pub const CALM_MAX_MS: Millis = 600_000;
 

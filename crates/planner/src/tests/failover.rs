@@ -341,7 +341,7 @@ fn guesses_that_follow_each_other_are_held_up_and_facts_are_not() {
         world.report(id).hearing = None;
     }
     assert_eq!(world.run(60), Vec::<String>::new(), "held up");
-    world.now += 31_000;
+    world.now += 11_000;
     world.run(60);
     assert_ne!(world.primary(), first);
 
