@@ -129,6 +129,11 @@ impl Home {
         fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
     }
 
+    /// A name of the servers' certificates; none where they name the addresses.
+    pub(crate) fn server_name(&self) -> Option<String> {
+        fs::read_to_string(self.0.join("tls/name")).ok()
+    }
+
     /// Records a process as the one that starts a member's others, in the place of its supervise.
     pub(crate) fn record_supervise(&self, member: MemberId, pid: u32) -> anyhow::Result<()> {
         let process = Process::of(i32::try_from(pid).context("a pid out of range")?)

@@ -227,16 +227,20 @@ fn lost_sentence(seen: &Observation) -> Option<String> {
             None => None,
         };
     };
-    let ahead = |member: &Member| {
-        member
-            .guard()
-            .is_some_and(|guard| guard.epoch > register.epoch)
+    // Both are recorded before anybody is told.
+    let here = (register.epoch, register.membership.version);
+    let told = |(id, member): (&MemberId, &Member)| {
+        let guard = member.guard()?;
+        let version = guard.membership.as_ref().map_or(0, |known| known.version);
+        let told = (guard.epoch, version);
+        (told > here).then_some((*id, told))
     };
-    let (id, member) = seen.members.iter().find(|(_, member)| ahead(member))?;
-    let told = member.guard().map_or(register.epoch, |guard| guard.epoch);
+    let (id, told) = seen.members.iter().find_map(told)?;
+    let words = |(epoch, version)| format!("epoch {epoch} and membership version {version}");
     Some(format!(
-        "the register is at epoch {}, but member {id} was told epoch {told}",
-        register.epoch
+        "the register is at {}, but member {id} was told {}",
+        words(here),
+        words(told)
     ))
 }
 

@@ -19,12 +19,12 @@ pub(super) fn check(expect: Expect, new: &Register, seen: &Observation) -> Resul
         return Err(Refusal::WrongExpectation);
     }
     known(new.primary, seen)?;
-    if new.basis.kind == BasisKind::Recovered
-        && seen
-            .register
-            .as_ref()
-            .is_none_or(|old| old.epoch < new.epoch)
-    {
+    // The kind stays in the register when it is written again: it says nothing then, and somebody counts by then.
+    let newer = |old: &Register| {
+        new.counted.is_empty()
+            && (old.epoch, old.membership.version) < (new.epoch, new.membership.version)
+    };
+    if new.basis.kind == BasisKind::Recovered && seen.register.as_ref().is_none_or(newer) {
         return recovered(new, seen);
     }
     let Some(old) = &seen.register else {

@@ -116,6 +116,22 @@ fn a_register_that_is_lost_or_old_is_made_again_from_enough_guards() {
 }
 
 #[test]
+fn a_register_from_before_a_change_of_members_is_made_again_too() {
+    let mut world = healthy(3);
+    let old = world.register().clone();
+    world.want(5);
+    world.run_until_healthy(200);
+    let before = world.register().clone();
+    assert_eq!(before.epoch, old.epoch);
+    world.seen.register = Some(old);
+    assert_eq!(code(&world), "RegisterLost");
+    world.run_until_healthy(200);
+    let after = world.register().clone();
+    assert_eq!(after.membership.members, before.membership.members);
+    assert_eq!((after.primary, after.counted.len()), (before.primary, 5));
+}
+
+#[test]
 fn a_new_cluster_waits_for_every_member() {
     let mut world = World::fresh(3);
     let silent = Seen::Silent {

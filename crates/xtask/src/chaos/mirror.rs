@@ -52,6 +52,8 @@ impl Mirror {
         write(&home.join("settings.json"), "{}")?;
         secret(cluster, &format!("moco-{name}"), &home.join("credentials"))?;
         secret(cluster, &format!("moco-{name}-grpc"), &home.join("tls"))?;
+        let known = format!("moco-{name}-primary.{}.svc", cluster.namespace);
+        write(&home.join("tls/name"), &known)?;
         let service = |role: &str| -> Result<String> {
             let seen = cluster.must_get(&["service", &format!("moco-{name}-{role}")])?;
             let address = seen.pointer("/spec/clusterIP").and_then(Value::as_str);
