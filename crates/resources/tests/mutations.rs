@@ -369,7 +369,6 @@ fn fields_that_must_not_change_later_have_a_rule_of_the_api_server() {
         }
     }
     let expected = [
-        "spec.replicas",
         "spec.replicationSourceSecretName",
         "spec.restore",
         "spec.serverIDBase",
