@@ -71,8 +71,8 @@ pub struct MySQLClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), inner(length(max = 128)))]
     pub collectors: Option<Vec<String>>,
-    /// Member i has `server_id` = this + i. 0 lets MOCO choose. It cannot be changed: while a change
-    /// reaches one member after the other, two of them could have the same number.
+    /// Member i has `server_id` = this + i. 0 lets MOCO choose. It cannot be changed: a member skips
+    /// what carries its own number, and could get the former number of another.
     #[serde(rename = "serverIDBase", default)]
     pub server_id_base: i32,
     /// A replica that lags more seconds is not ready; 0 means that lag does not matter.

@@ -61,7 +61,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         at: &["spec", "serverIDBase"],
         cel: "self == oldSelf",
-        message: "spec.serverIDBase cannot be changed: while the change reaches one member after the other, two of them could have the same number",
+        message: "spec.serverIDBase cannot be changed: a member skips what carries its own number, so one that gets the former number of another may lack what that one wrote",
     },
     Rule {
         at: &["spec", "mysqlConfigMapName"],

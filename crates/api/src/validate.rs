@@ -252,7 +252,7 @@ fn names(spec: &MySQLClusterSpec, findings: &mut Findings) {
         if !is_object_name(name) {
             findings.refuse(
                 field,
-                "must be the name of an object: 1 to 253 lower-case letters, digits, '-' and '.'",
+                "must be the name of an object: words of lower-case letters, digits and inner '-', joined by '.', at most 253 characters",
             );
         }
     }
