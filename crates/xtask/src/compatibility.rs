@@ -4,6 +4,7 @@
 //! The behaviours are those of MOCO 0.36 and its agent 0.16, in one file a subject. Start reading at [`page`].
 
 mod accounts;
+mod actions;
 mod admission;
 mod agent;
 mod backup;
@@ -142,7 +143,7 @@ const CHAPTERS: [Chapter; 24] = [
     chapter("Init program and agent", agent::ROWS),
     chapter("Clustering: the loop", clustering::LOOP),
     chapter("Clustering: states", clustering::STATES),
-    chapter("Clustering: actions", clustering::ACTIONS),
+    chapter("Clustering: actions", actions::ROWS),
     chapter("Backup", backup::BACKUP),
     chapter("Restore", backup::RESTORE),
     chapter("Command lines", commands::PROGRAMS),

@@ -1,6 +1,6 @@
 //! The fields of `MySQLCluster` and `BackupPolicy`.
 
-use super::{OBJECTS, REPORT, Row, VALIDATE, better, differs, not_yet, same};
+use super::{OBJECTS, REPORT, Row, STORY, VALIDATE, better, differs, not_yet, same};
 
 const POLICY_TESTS: &str = "crates/api/src/validate/policy/tests.rs";
 /// What is there of fields that jobs would follow.
@@ -18,7 +18,7 @@ const SIDECARS: (&str, &str) = (
 );
 const LACKS: (&str, &str) = (OBJECTS, "what_lacks_its_image_is_told_and_nothing_else");
 const UNCHANGED: (&str, &str) = (
-    "crates/resources/tests/mutations.rs",
+    "crates/resources/tests/definitions/mutations.rs",
     "fields_that_must_not_change_later_have_a_rule_of_the_api_server",
 );
 const WATCHED: &str = "crates/controller/src/watch/seen.rs";
@@ -34,13 +34,19 @@ pub(super) const SPEC: &[Row] = &[
     better(
         11,
         "`replicas`, 1 by default: odd, and never made smaller",
-        "even numbers are allowed, up to 31",
+        "even numbers are allowed, up to 31, and smaller ones later: the last members leave, and a primary among them hands \
+         over first",
         &[
             REFUSED,
             (
                 super::PLANNER,
                 "every_even_and_odd_size_becomes_healthy_and_grows",
             ),
+            (
+                super::FAILOVER,
+                "members_are_removed_in_order_and_the_primary_hands_over_first",
+            ),
+            (STORY, "scale"),
         ],
     ),
     same(
@@ -98,11 +104,12 @@ pub(super) const SPEC: &[Row] = &[
         "it is made where the operator was told its image, and a condition says so where it was not; no story runs it",
         &[SIDECARS, LACKS],
     ),
-    better(
+    differs(
         20,
-        "`serverIDBase`: 0 at creation becomes a random number; member i has base + i",
-        "0 stands for a number that is computed from the object, so that nothing has to be written back; a change that \
-         could give two members the same number is refused",
+        "`serverIDBase`: 0 at creation becomes a random number; member i has base + i; it may be changed",
+        "0 stands for a number that is computed from the object, so that nothing has to be written back. A change is \
+         refused: a member skips what carries its own number, so one that gets the former number of another may lack \
+         what that one wrote",
         &[
             (VALIDATE, "the_servers_numbers_depend_on_the_object_alone"),
             UNCHANGED,

@@ -4,11 +4,15 @@ use super::{CONSTANTS, REPORT, Row, STORY, not_yet, same};
 
 const OPERATOR: (&str, &str) = (
     "crates/controller/src/metrics.rs",
-    "a_cluster_that_is_gone_leaves_no_series",
+    "the_names_that_dashboards_know_do_not_change_unnoticed",
 );
 const AGENT: (&str, &str) = (
     "crates/agent/src/metrics.rs",
     "the_page_names_cluster_and_member",
+);
+const DELAY: (&str, &str) = (
+    "crates/agent/src/metrics.rs",
+    "a_replica_tells_by_how_much_it_lags",
 );
 const WORDS: (&str, &str) = (CONSTANTS, "public_words_do_not_change_unnoticed");
 const TOLD: (&str, &str) = (REPORT, "only_changes_of_members_are_told");
@@ -54,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     not_yet(226, "Gauges of the last backup", "no backup is made", &[]),
     not_yet(227, "Metrics of the process itself", "there are none", &[]),
-    same(228, "replication_delay_seconds, of replicas", &[AGENT]),
+    same(228, "replication_delay_seconds, of replicas", &[DELAY]),
     not_yet(
         229,
         "clone_count and clone_failure_count",

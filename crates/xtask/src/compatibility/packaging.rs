@@ -4,7 +4,7 @@ use super::{INSTALL, PLANNER, Row, STORY, better, differs, not_yet, same};
 
 const FILE: (&str, &str) = (INSTALL, "the_installation_changes_only_on_purpose");
 const MANIFESTS: (&str, &str) = (
-    "crates/resources/tests/manifests.rs",
+    "crates/resources/tests/definitions/manifests.rs",
     "clusters_of_mocos_users_become_objects",
 );
 const LINKS: (&str, &str) = (
@@ -103,6 +103,7 @@ pub(super) const DOCUMENTATION: &[Row] = &[
                 "every_problem_has_a_page_with_its_meaning_and_advice",
             ),
             (PLANNER, "a_replica_whose_volume_was_lost_is_cloned_anew"),
+            (STORY, "errant"),
             (STORY, "lost"),
         ],
     ),

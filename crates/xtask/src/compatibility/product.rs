@@ -82,10 +82,9 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
-    better(
+    same(
         10,
         "The operator watches all namespaces",
-        "`--watch-namespace` narrows it to one; the roles for that form have to be written by hand",
-        &[(INSTALL, "everything_is_in_the_namespace_that_was_asked_for")],
+        &[(STORY, "refused")],
     ),
 ];

@@ -61,7 +61,8 @@ fn here(row: &Row) -> String {
 
 fn link((file, name): &Test) -> String {
     if *file == STORY {
-        return format!("story [{name}](../crates/xtask/src/e2e/stories/{name}.rs)");
+        let file = name.replace('-', "_");
+        return format!("story [{name}](../crates/xtask/src/e2e/stories/{file}.rs)");
     }
     format!("test [{}](../{file})", name.replace('_', " "))
 }

@@ -1,13 +1,12 @@
 //! Passwords and certificates.
 
-use super::{OBJECTS, RECONCILE, Row, better, differs, not_yet, same};
+use super::{OBJECTS, RECONCILE, Row, better, differs, same};
 
 const SECRETS: (&str, &str) = (
     OBJECTS,
     "the_secrets_of_a_plain_cluster_change_only_on_purpose",
 );
 const PASSWORDS: &str = "crates/controller/src/reconcile/passwords.rs";
-const REPLICATION: &str = "crates/mysql/tests/real_mysqld/replication.rs";
 const DUE: &str = "crates/pki/src/due/tests.rs";
 
 pub(super) const ROWS: &[Row] = &[
@@ -81,13 +80,12 @@ pub(super) const ROWS: &[Row] = &[
             "a_replica_follows_over_verified_tls_acknowledges_and_passes_offline_mode",
         )],
     ),
-    not_yet(
+    same(
         113,
         "Passwords are never changed",
-        "the same; a change without a pause is to come",
         &[(
-            REPLICATION,
-            "a_changed_replication_password_reaches_the_receiver",
+            RECONCILE,
+            "a_lost_master_copy_is_restored_and_never_made_anew",
         )],
     ),
 ];

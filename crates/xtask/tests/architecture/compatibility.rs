@@ -39,12 +39,12 @@ fn wrong(row: &[&str]) -> Vec<String> {
 
 /// `word [name](../path)`: what of it does not exist.
 fn missing(line: &str) -> Option<String> {
-    let link = || {
+    let parts = || {
         let (word, rest) = line.split_once(" [")?;
         let (name, path) = rest.strip_suffix(')')?.rsplit_once("](../")?;
         Some((word, name, path))
     };
-    let Some((word, name, path)) = link() else {
+    let Some((word, name, path)) = parts() else {
         return Some(format!("{line:?} is no link"));
     };
     let is_file = root().join(path).is_file();

@@ -3,14 +3,13 @@
 //! that names the field; nothing panics. When a good manifest is changed into a mutated one later,
 //! nothing changes of the StatefulSet that Kubernetes cannot change, but for the claims.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::collections::BTreeSet;
 
 use moco_api::{Invalid, read, validate_policy};
-use moco_model::Passwords;
-use moco_resources::{Certificate, Facts, Images, objects};
+use moco_resources::objects;
 use serde_json::{Value, json};
+
+use crate::given::{facts, spec_schema};
 
 /// A step of a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,13 +94,6 @@ const INSIDE: [&str; 14] = [
     "containers[].readinessProbe",
     "containers[].securityContext",
 ];
-
-fn schema_of(kind: &str) -> Value {
-    let crds = moco_api::crds();
-    let crd = crds.iter().find(|crd| crd["spec"]["names"]["kind"] == kind);
-    let schema = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
-    crd.unwrap().pointer(schema).unwrap().clone()
-}
 
 fn fields(path: &[Step], schema: &Value, found: &mut Vec<Field>) {
     found.push(Field {
@@ -236,25 +228,6 @@ fn names(invalid: &Invalid, path: &[Step]) -> bool {
     about.starts_with(&field) || field.starts_with(&about) || said == Some(true)
 }
 
-fn facts() -> Facts {
-    Facts {
-        system_namespace: "moco-system".to_owned(),
-        images: Images {
-            moco: "moco:test".to_owned(),
-            fluent_bit: Some("fluent-bit:test".to_owned()),
-            exporter: Some("exporter:test".to_owned()),
-        },
-        pods: 3,
-        user_options: [].into(),
-        passwords: Passwords::collect(|_| Some("secret".to_owned())).unwrap(),
-        certificate: Certificate {
-            ca: String::new(),
-            cert: String::new(),
-            key: String::new(),
-        },
-    }
-}
-
 /// What becomes of a cluster's spec.
 fn cluster_objects(spec: &Value) -> Result<(), Vec<Invalid>> {
     let metadata =
@@ -315,7 +288,7 @@ fn try_all(
 #[test]
 fn every_mutation_of_a_cluster_becomes_objects_or_is_refused_by_name() {
     let mut all = Vec::new();
-    fields(&[], &schema_of("MySQLCluster"), &mut all);
+    fields(&[], &spec_schema("MySQLCluster"), &mut all);
     all.extend(INSIDE.map(inside));
     assert!(all.len() > 80, "only {} fields were found", all.len());
     let [taken, refused] = try_all(&cluster(), &all, cluster_objects);
@@ -329,7 +302,7 @@ fn every_mutation_of_a_cluster_becomes_objects_or_is_refused_by_name() {
 #[test]
 fn every_mutation_of_a_policy_is_understood_or_refused_by_name() {
     let mut all = Vec::new();
-    fields(&[], &schema_of("BackupPolicy"), &mut all);
+    fields(&[], &spec_schema("BackupPolicy"), &mut all);
     assert!(all.len() > 30, "only {} fields were found", all.len());
     let judge = |spec: &Value| validate_policy(spec).map(|_| ());
     let [taken, refused] = try_all(&policy(), &all, judge);
@@ -344,7 +317,7 @@ fn every_mutation_of_a_policy_is_understood_or_refused_by_name() {
 fn every_field_of_the_definitions_has_a_value_to_begin_with() {
     for (kind, base) in [("MySQLCluster", cluster()), ("BackupPolicy", policy())] {
         let mut all = Vec::new();
-        fields(&[], &schema_of(kind), &mut all);
+        fields(&[], &spec_schema(kind), &mut all);
         let missing = all.iter().filter(|field| {
             let mut base = base.clone();
             place(&mut base, &field.path).is_null()
@@ -356,15 +329,15 @@ fn every_field_of_the_definitions_has_a_value_to_begin_with() {
 
 #[test]
 fn fields_that_must_not_change_later_have_a_rule_of_the_api_server() {
-    let mut ruled = BTreeSet::new();
+    let mut fixed = BTreeSet::new();
     let mut all = Vec::new();
-    fields(&[], &schema_of("MySQLCluster"), &mut all);
+    fields(&[], &spec_schema("MySQLCluster"), &mut all);
     for field in &all {
         let rules = field.schema["x-kubernetes-validations"].as_array();
         for rule in rules.into_iter().flatten() {
             if rule["rule"].as_str().unwrap().contains("oldSelf") {
                 let message = rule["message"].as_str().unwrap();
-                ruled.insert(message.split(' ').next().unwrap().to_owned());
+                fixed.insert(message.split(' ').next().unwrap().to_owned());
             }
         }
     }
@@ -373,5 +346,5 @@ fn fields_that_must_not_change_later_have_a_rule_of_the_api_server() {
         "spec.restore",
         "spec.serverIDBase",
     ];
-    assert_eq!(ruled.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(fixed.into_iter().collect::<Vec<_>>(), expected);
 }

@@ -1,24 +1,17 @@
 //! Manifests as MOCO's users write them, unchanged: the API server keeps every field, each is
 //! understood, and clusters become objects.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use moco_api::{read, validate_policy};
-use moco_model::Passwords;
-use moco_resources::{Certificate, Facts, Images, objects};
-use serde_json::Value;
+use moco_resources::objects;
+use serde_json::{Value, json};
+
+use crate::given::{facts, spec_schema};
 
 const CLUSTERS: &str = include_str!("moco/clusters.yaml");
 const POLICIES: &str = include_str!("moco/policies.yaml");
 
 fn documents(text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(text).unwrap()
-}
-
-fn schema_of(kind: &str) -> Value {
-    let crds = moco_api::crds();
-    let crd = crds.iter().find(|crd| crd["spec"]["names"]["kind"] == kind);
-    crd.unwrap()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
 /// The paths in a value that a schema does not know: what an API server prunes.
@@ -45,36 +38,16 @@ fn pruned(path: &str, value: &Value, schema: &Value, lost: &mut Vec<String>) {
     }
 }
 
-fn facts() -> Facts {
-    Facts {
-        system_namespace: "moco-system".to_owned(),
-        images: Images {
-            moco: "moco:test".to_owned(),
-            fluent_bit: Some("fluent-bit:test".to_owned()),
-            exporter: Some("exporter:test".to_owned()),
-        },
-        pods: 3,
-        user_options: [].into(),
-        passwords: Passwords::collect(|_| Some("secret".to_owned())).unwrap(),
-        certificate: Certificate {
-            ca: String::new(),
-            cert: String::new(),
-            key: String::new(),
-        },
-    }
-}
-
 #[test]
 fn the_api_server_keeps_every_field_of_mocos_manifests() {
     for (kind, text) in [("MySQLCluster", CLUSTERS), ("BackupPolicy", POLICIES)] {
-        let schema = schema_of(kind);
+        let schema = spec_schema(kind);
         let documents = documents(text);
         assert!(documents.len() > 1);
         for document in documents {
             assert_eq!(document["kind"], kind);
             let mut lost = Vec::new();
-            let spec = &schema["properties"]["spec"];
-            pruned("spec", &document["spec"], spec, &mut lost);
+            pruned("spec", &document["spec"], &schema, &mut lost);
             assert_eq!(lost, Vec::<String>::new(), "{}", document["metadata"]);
         }
     }
@@ -111,9 +84,7 @@ fn policies_of_mocos_users_are_understood() {
 #[test]
 fn a_field_that_the_schema_does_not_know_is_found() {
     let mut lost = Vec::new();
-    let spec = schema_of("BackupPolicy")["properties"]["spec"].clone();
-    let value =
-        serde_json::json!({ "schedule": "x", "jobConfig": { "env": [{ "any": 1 }], "typo": 1 } });
-    pruned("spec", &value, &spec, &mut lost);
+    let value = json!({ "schedule": "x", "jobConfig": { "env": [{ "any": 1 }], "typo": 1 } });
+    pruned("spec", &value, &spec_schema("BackupPolicy"), &mut lost);
     assert_eq!(lost, ["spec.jobConfig.typo"]);
 }
