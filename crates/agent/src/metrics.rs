@@ -81,9 +81,11 @@ pub fn page(cluster: &str, report: &MemberReport, counters: Counters) -> String 
 
 #[cfg(test)]
 mod tests {
+    use moco_model::report::ThreadState;
     use moco_model::{ClusterUid, MemberId};
 
     use super::*;
+    use crate::probes::tests::replica;
 
     #[test]
     fn the_page_names_cluster_and_member() {
@@ -110,5 +112,20 @@ mod tests {
         assert!(text.lines().any(|found| found == line), "{text}");
         let line = "moco_instance_clone_total{name=\"orders\",index=\"2\"} 3";
         assert!(text.lines().any(|found| found == line), "{text}");
+    }
+
+    #[test]
+    fn a_replica_tells_by_how_much_it_lags() {
+        let mut report = replica(1500, ThreadState::On);
+        let page = |report: &MemberReport| page("orders", report, Counters::default());
+        let delay = "moco_instance_replication_delay_seconds";
+        let line = format!("{delay}{{name=\"orders\",index=\"1\"}} 1.5");
+        let text = page(&report);
+        assert!(text.lines().any(|found| found == line), "{text}");
+        report.server.as_mut().unwrap().replication = None;
+        assert!(
+            !page(&report).contains(delay),
+            "a primary lags behind nobody"
+        );
     }
 }

@@ -49,7 +49,7 @@ pub async fn readyz<H: Host>(member: Arc<Member<H>>) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use moco_model::report::{ReplicationReport, SemiSyncReport};
     use moco_model::{ClusterUid, GtidSet, MemberId, ServerReport, ServerUuid};
 
@@ -57,7 +57,8 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn replica(lag_ms: u64, applier: ThreadState) -> MemberReport {
+    /// What the agent of a replica knows.
+    pub(crate) fn replica(lag_ms: u64, applier: ThreadState) -> MemberReport {
         let channel = ReplicationReport {
             source_host: "h".into(),
             source_port: 3306,

@@ -23,6 +23,8 @@ use crate::status::MySQLClusterStatus;
     kind = "MySQLCluster",
     plural = "mysqlclusters",
     singular = "mysqlcluster",
+    shortname = "myc",
+    category = "moco",
     namespaced,
     status = "MySQLClusterStatus",
     derive = "PartialEq",
@@ -65,11 +67,12 @@ pub struct MySQLClusterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub replication_source_secret_name: Option<String>,
-    /// Collectors of the metrics exporter; none means no exporter.
+    /// Collectors of mysqld_exporter, such as info_schema.tables; none means no exporter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), inner(length(max = 128)))]
     pub collectors: Option<Vec<String>>,
-    /// Member i has `server_id` = this + i. 0 lets MOCO choose; the choice never changes.
+    /// Member i has `server_id` = this + i. 0 lets MOCO choose. It cannot be changed: a member skips
+    /// what carries its own number, and could get the former number of another.
     #[serde(rename = "serverIDBase", default)]
     pub server_id_base: i32,
     /// A replica that lags more seconds is not ready; 0 means that lag does not matter.
@@ -100,10 +103,12 @@ pub struct MySQLClusterSpec {
     /// Where the first data comes from. It can be given only when the cluster is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<Restore>,
-    /// Whether to leave out the container that prints the slow query log.
+    /// Whether to leave out the container that prints the slow query log. It is there when the operator
+    /// was told which image of fluent-bit to take.
     #[serde(default)]
     pub disable_slow_query_log_container: bool,
-    /// Template of the configuration of the container that prints the slow query log.
+    /// Configuration of fluent-bit in the container that prints the slow query log; `{{ .Path }}` in it
+    /// stands for the log's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 65536))]
     pub slow_query_log_config_tmpl: Option<String>,
@@ -215,7 +220,7 @@ pub struct Restore {
     /// The moment whose data is wanted.
     pub restore_point: Time,
     /// How the restore runs, and where the backup is.
-    #[schemars(schema_with = "schema::any_object")]
+    #[schemars(schema_with = "schema::job_config")]
     pub job_config: Value,
     /// The schema to restore; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

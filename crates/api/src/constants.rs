@@ -11,6 +11,8 @@ pub const VERSION: &str = "v1beta2";
 pub const API_VERSION: &str = "moco.cybozu.com/v1beta2";
 /// Kind of the cluster object.
 pub const KIND: &str = "MySQLCluster";
+/// Kind of the object that says when backups are made.
+pub const KIND_BACKUP_POLICY: &str = "BackupPolicy";
 /// Finalizer of a cluster object.
 pub const FINALIZER: &str = "moco.cybozu.com/mysqlcluster";
 /// Field manager of everything that the controller applies.
@@ -145,6 +147,8 @@ pub mod volumes {
     pub const MY_CNF_SECRET: &str = "my-cnf-secret";
     /// Configuration of [`super::containers::SLOW_LOG`].
     pub const SLOW_LOG_CONFIG: &str = "slow-fluent-bit-config";
+    /// Option file of [`super::containers::EXPORTER`], and no other.
+    pub const EXPORTER_CONFIG: &str = "moco-exporter";
     /// The program `moco`.
     pub const SHARED: &str = "shared";
     /// The member's certificate.
@@ -155,7 +159,7 @@ pub mod volumes {
     pub const SOCKETS: &str = "moco-run";
 
     /// Names that a pod template must not use for volumes of its own.
-    pub const RESERVED: [&str; 11] = [
+    pub const RESERVED: [&str; 12] = [
         TMP,
         RUN,
         VAR_LOG,
@@ -163,6 +167,7 @@ pub mod volumes {
         MYSQL_CONF_D,
         MY_CNF_SECRET,
         SLOW_LOG_CONFIG,
+        EXPORTER_CONFIG,
         SHARED,
         GRPC_CERT,
         CREDENTIALS,
@@ -182,6 +187,10 @@ pub mod paths {
     pub const RUN: &str = "/run";
     /// MySQL's logs.
     pub const LOGS: &str = "/var/log/mysql";
+    /// The slow query log.
+    pub const SLOW_LOG: &str = "/var/log/mysql/mysql.slow";
+    /// Where fluent-bit looks for its configuration.
+    pub const SLOW_LOG_CONFIG: &str = "/fluent-bit/etc";
     /// The folder of my.cnf.
     pub const CONF: &str = "/etc/mysql";
     /// Kept for manifests that mount its volume.

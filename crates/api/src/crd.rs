@@ -5,20 +5,24 @@ use kube_core::CustomResourceExt;
 use serde_json::{Value, json};
 
 use crate::cluster::MySQLCluster;
-use crate::rules::{RULES, Rule};
+use crate::policy::BackupPolicy;
+use crate::rules::{POLICY_RULES, RULES, Rule};
 use crate::schema::tidy;
 
 /// The [`CustomResourceDefinition`]s of all kinds, as JSON, which is what is printed and applied.
 pub fn crds() -> Vec<Value> {
-    vec![cluster_crd(&MySQLCluster::crd())]
+    vec![
+        with_rules(&MySQLCluster::crd(), RULES),
+        with_rules(&BackupPolicy::crd(), POLICY_RULES),
+    ]
 }
 
-fn cluster_crd(derived: &CustomResourceDefinition) -> Value {
+fn with_rules(derived: &CustomResourceDefinition, rules: &[Rule]) -> Value {
     let mut crd = json!(derived);
     let schema = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema");
     if let Some(schema) = schema {
         tidy(schema);
-        for rule in RULES {
+        for rule in rules {
             add_rule(schema, rule);
         }
     }

@@ -1,9 +1,10 @@
-//! The Kubernetes interface of MOCO: the kind `MySQLCluster`.
+//! The Kubernetes interface of MOCO: the kinds `MySQLCluster` and `BackupPolicy`.
 //!
-//! [`MySQLCluster`] is what users write and the API server stores, with the schema and the rules that
-//! [`crds()`] gives to the API server. [`validate()`] makes a [`TrustedCluster`] of it, the only form
-//! in which the rest of the program takes a cluster. [`constants`] and [`names`] hold every word that
-//! users, dashboards and other programs rely on.
+//! [`MySQLCluster`] and [`BackupPolicy`] are what users write and the API server stores, with the
+//! schemas and the rules that [`crds()`] gives to the API server. [`read()`] makes a [`TrustedCluster`]
+//! of the one, and [`validate_policy()`] a [`TrustedPolicy`] of the other: the only forms in which the
+//! rest of the program takes them. [`constants`] and [`names`] hold every word that users, dashboards
+//! and other programs rely on.
 //!
 //! What this crate deliberately does not do: talk to an API server, read a clock or a random source,
 //! or make objects (that is `moco-resources`).
@@ -19,16 +20,22 @@
 pub mod cluster;
 pub mod constants;
 pub mod crd;
+mod cron;
+mod duration;
+pub mod job;
 pub mod names;
+pub mod policy;
 pub mod quantity;
 mod rules;
 mod schema;
 pub mod status;
+mod template;
 pub mod trusted;
 pub mod validate;
 
 pub use cluster::{MySQLCluster, MySQLClusterSpec};
 pub use crd::crds;
+pub use policy::{BackupPolicy, BackupPolicySpec};
 pub use status::{MemberStatus, MySQLClusterStatus, VerdictStatus};
-pub use trusted::{Meanwhile, NotYet, TrustedCluster};
-pub use validate::{Invalid, validate};
+pub use trusted::{Meanwhile, NotYet, TrustedCluster, TrustedPolicy};
+pub use validate::{Invalid, read, validate, validate_policy};

@@ -51,6 +51,17 @@ pub fn config_map(id: &ClusterId, my_cnf: &str) -> String {
     format!("{}.{:08x}", id.prefixed_name(), fnv32a(my_cnf.as_bytes()))
 }
 
+/// The ConfigMap with the configuration of the container that prints the slow query log.
+pub fn slow_log_config_map(id: &ClusterId, configuration: &str) -> String {
+    let hash = fnv32a(configuration.as_bytes());
+    format!("{}{hash:08x}", slow_log_config_map_prefix(id))
+}
+
+/// What the names of all such ConfigMaps of a cluster begin with; those of no other cluster do.
+pub fn slow_log_config_map_prefix(id: &ClusterId) -> String {
+    format!("moco-slow-log-agent-config-{}.", id.name)
+}
+
 /// The 32-bit FNV-1a hash (RFC 9923): stable for ever, not for secrets.
 pub fn fnv32a(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |hash, byte| {
@@ -80,6 +91,7 @@ mod tests {
                 my_cnf_secret(&id),
                 grpc_secret(&id),
                 config_map(&id, ""),
+                slow_log_config_map(&id, ""),
             ]
         };
         let (a, b) = (names("x", "a"), names("x", "a-b"));

@@ -1,5 +1,21 @@
 //! Kubernetes quantities as numbers.
 
+use serde::{Deserialize as _, Deserializer};
+use serde_json::Value;
+
+/// Reads a quantity that may be written as text or number: `4` is a quantity to Kubernetes, and a
+/// number to JSON.
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Number(number) => Ok(Some(number.to_string())),
+        _ => Err(serde::de::Error::custom(
+            "a quantity such as 500m or 2Gi was expected",
+        )),
+    }
+}
+
 /// A quantity as a fraction: `numerator / denominator`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fraction {

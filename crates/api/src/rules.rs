@@ -17,7 +17,26 @@ const CONTAINERS: &[&str] = &["spec", "podTemplate", "spec", "containers"];
 const INIT_CONTAINERS: &[&str] = &["spec", "podTemplate", "spec", "initContainers"];
 const CLAIMS: &[&str] = &["spec", "volumeClaimTemplates"];
 
-/// All rules.
+/// All rules of `BackupPolicy`.
+pub(crate) const POLICY_RULES: &[Rule] = &[
+    Rule {
+        at: &["spec", "schedule"],
+        cel: "!self.contains('TZ=')",
+        message: "spec.schedule must not name a time zone: spec.timeZone says it",
+    },
+    Rule {
+        at: &["spec", "schedule"],
+        cel: "self.contains('TZ=') || self.matches('^ *(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every ([0-9]+(h|m|s|ms))+|[-0-9*?/,A-Za-z]+( +[-0-9*?/,A-Za-z]+){4}) *$')",
+        message: "spec.schedule must be a cron expression of five fields, such as 0 3 * * *",
+    },
+    Rule {
+        at: &["spec", "jobConfig", "bucketConfig", "bucketName"],
+        cel: "!self.contains(' ')",
+        message: "spec.jobConfig.bucketConfig.bucketName must not hold blanks",
+    },
+];
+
+/// All rules of `MySQLCluster`.
 pub(crate) const RULES: &[Rule] = &[
     Rule {
         at: &[],
@@ -40,6 +59,11 @@ pub(crate) const RULES: &[Rule] = &[
         message: "spec.serverIDBase must be positive, or 0 to let MOCO choose",
     },
     Rule {
+        at: &["spec", "serverIDBase"],
+        cel: "self == oldSelf",
+        message: "spec.serverIDBase cannot be changed: a member skips what carries its own number, so one that gets the former number of another may lack what that one wrote",
+    },
+    Rule {
         at: &["spec", "mysqlConfigMapName"],
         cel: "size(self) > 0",
         message: "spec.mysqlConfigMapName must not be empty; leave the field out to use no ConfigMap",
@@ -51,7 +75,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         at: &["spec", "logRotationSchedule"],
-        cel: "self == '' || self.startsWith('@') || self.matches('^(CRON_TZ=\\\\S+ +)?\\\\S+( +\\\\S+){4}$')",
+        cel: "self == '' || self.matches('^ *((CRON_)?TZ=[^ ]+ +)?(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every ([0-9]+(h|m|s|ms))+|[-0-9*?/,A-Za-z]+( +[-0-9*?/,A-Za-z]+){4}) *$')",
         message: "spec.logRotationSchedule must be a cron expression of five fields, such as */5 * * * *",
     },
     Rule {
@@ -66,8 +90,8 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         at: &["spec", "restore"],
-        cel: "self.sourceName == oldSelf.sourceName && self.sourceNamespace == oldSelf.sourceNamespace && self.restorePoint == oldSelf.restorePoint",
-        message: "spec.restore can be given only when the cluster is created, and stays as it is",
+        cel: "self.sourceName == oldSelf.sourceName && self.sourceNamespace == oldSelf.sourceNamespace && self.restorePoint == oldSelf.restorePoint && (has(self.schema) ? self.schema : '') == (has(oldSelf.schema) ? oldSelf.schema : '') && (has(self.users) ? self.users : '') == (has(oldSelf.users) ? oldSelf.users : '')",
+        message: "spec.restore can be given only when the cluster is created, and stays as it is, but for jobConfig",
     },
     Rule {
         at: CONTAINERS,
@@ -106,8 +130,8 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         at: &["spec", "podTemplate", "spec", "volumes"],
-        cel: "self.all(v, !(v.name in ['tmp', 'run', 'var-log', 'mysql-conf', 'mysql-conf-d', 'my-cnf-secret', 'slow-fluent-bit-config', 'shared', 'grpc-cert', 'moco-credentials', 'moco-run']))",
-        message: "spec.podTemplate.spec.volumes: the names tmp, run, var-log, mysql-conf, mysql-conf-d, my-cnf-secret, slow-fluent-bit-config, shared, grpc-cert, moco-credentials and moco-run are reserved",
+        cel: "self.all(v, !(v.name in ['tmp', 'run', 'var-log', 'mysql-conf', 'mysql-conf-d', 'my-cnf-secret', 'slow-fluent-bit-config', 'moco-exporter', 'shared', 'grpc-cert', 'moco-credentials', 'moco-run']))",
+        message: "spec.podTemplate.spec.volumes: the names tmp, run, var-log, mysql-conf, mysql-conf-d, my-cnf-secret, slow-fluent-bit-config, moco-exporter, shared, grpc-cert, moco-credentials and moco-run are reserved",
     },
     Rule {
         at: &["spec", "podTemplate", "spec"],

@@ -8,6 +8,14 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::job::JobConfig;
+
+mod register;
+
+pub(crate) use register::register;
+
+/// Title of a schema whose `nullable` is to stay; see [`tidy`].
+const NULL_IS_MEANT: &str = "null is meant";
 /// Most containers, init containers or claims of a template.
 const CONTAINERS_MAX: u32 = 32;
 /// Most volumes or ports.
@@ -20,21 +28,59 @@ pub(crate) fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }
 
+/// A list of any objects, all of which belong to Kubernetes.
+pub(crate) fn any_objects(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": VOLUMES_MAX,
+        "items": any_object(generator),
+        "x-kubernetes-list-type": "atomic",
+    })
+}
+
+/// A quantity, as text or number.
+pub(crate) fn quantity(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "x-kubernetes-int-or-string": true })
+}
+
+/// The same, where null says something else than leaving the field out.
+pub(crate) fn quantity_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "x-kubernetes-int-or-string": true, "title": NULL_IS_MEANT })
+}
+
+/// Kinds of stores for backups.
+pub(crate) fn backend(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["s3", "gcs", "azure"] })
+}
+
+/// What becomes of a job that is due while another runs; the words are those of CronJobs.
+pub(crate) fn concurrency(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": ["Allow", "Forbid", "Replace"] })
+}
+
+/// How a backup or a restore runs.
+pub(crate) fn job_config(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<JobConfig>()
+}
+
 /// Name, labels and annotations.
 pub(crate) fn metadata(_: &mut SchemaGenerator) -> Schema {
-    let strings = string_map();
     json_schema!({
         "type": "object",
         "properties": {
-            "name": { "type": "string", "maxLength": LABEL_MAX },
-            "labels": strings,
-            "annotations": strings,
+            "name": { "type": "string", "maxLength": LABEL_MAX, "description": "Without effect: the name is MOCO's." },
+            "labels": string_map("Labels; those of MOCO win."),
+            "annotations": string_map("Annotations."),
         },
     })
 }
 
-fn string_map() -> Value {
-    json!({ "type": "object", "additionalProperties": { "type": "string" } })
+fn string_map(description: &str) -> Value {
+    json!({
+        "type": "object",
+        "description": description,
+        "additionalProperties": { "type": "string" },
+    })
 }
 
 /// A PodSpec.
@@ -44,10 +90,11 @@ pub(crate) fn pod_spec(_: &mut SchemaGenerator) -> Schema {
         "required": ["containers"],
         "x-kubernetes-preserve-unknown-fields": true,
         "properties": {
-            "containers": containers(),
-            "initContainers": containers(),
+            "containers": containers("Containers; one is called mysqld."),
+            "initContainers": containers("Containers that run before these, and after MOCO's own."),
             "volumes": {
                 "type": "array",
+                "description": "Volumes beside those of MOCO.",
                 "maxItems": VOLUMES_MAX,
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["name"],
@@ -55,18 +102,24 @@ pub(crate) fn pod_spec(_: &mut SchemaGenerator) -> Schema {
                     "type": "object",
                     "required": ["name"],
                     "x-kubernetes-preserve-unknown-fields": true,
-                    "properties": { "name": { "type": "string", "maxLength": LABEL_MAX } },
+                    "properties": { "name": name("Name of the volume.") },
                 },
             },
-            "hostPID": { "type": "boolean" },
-            "shareProcessNamespace": { "type": "boolean" },
+            "hostPID": { "type": "boolean", "description": "Must not be true." },
+            "shareProcessNamespace": { "type": "boolean", "description": "Must not be true." },
         },
     })
 }
 
-fn containers() -> Value {
+/// A DNS label.
+fn name(description: &str) -> Value {
+    json!({ "type": "string", "maxLength": LABEL_MAX, "description": description })
+}
+
+fn containers(description: &str) -> Value {
     json!({
         "type": "array",
+        "description": description,
         "maxItems": CONTAINERS_MAX,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["name"],
@@ -75,18 +128,19 @@ fn containers() -> Value {
             "required": ["name"],
             "x-kubernetes-preserve-unknown-fields": true,
             "properties": {
-                "name": { "type": "string", "maxLength": LABEL_MAX },
-                "image": { "type": "string", "maxLength": 1024 },
+                "name": name("Name of the container."),
+                "image": { "type": "string", "maxLength": 1024, "description": "Its image; mysqld must have one." },
                 "ports": {
                     "type": "array",
+                    "description": "Its ports beside those of MOCO.",
                     "maxItems": VOLUMES_MAX,
                     "items": {
                         "type": "object",
                         "required": ["containerPort"],
                         "x-kubernetes-preserve-unknown-fields": true,
                         "properties": {
-                            "containerPort": { "type": "integer" },
-                            "name": { "type": "string", "maxLength": LABEL_MAX },
+                            "containerPort": { "type": "integer", "description": "Number of the port." },
+                            "name": name("Name of the port."),
                         },
                     },
                 },
@@ -97,7 +151,13 @@ fn containers() -> Value {
 
 /// Resources and security of containers that MOCO adds.
 pub(crate) fn overwrite_containers(_: &mut SchemaGenerator) -> Schema {
-    let open = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    let open = |description: &str| {
+        json!({
+            "type": "object",
+            "description": description,
+            "x-kubernetes-preserve-unknown-fields": true,
+        })
+    };
     json_schema!({
         "type": "array",
         "maxItems": CONTAINERS_MAX,
@@ -109,10 +169,11 @@ pub(crate) fn overwrite_containers(_: &mut SchemaGenerator) -> Schema {
             "properties": {
                 "name": {
                     "type": "string",
+                    "description": "Which container.",
                     "enum": ["agent", "moco-init", "copy-moco-init", "slow-log", "mysqld-exporter"],
                 },
-                "resources": open,
-                "securityContext": open,
+                "resources": open("In place of its resources, as a whole."),
+                "securityContext": open("In place of its security context, as a whole."),
             },
         },
     })
@@ -122,8 +183,14 @@ pub(crate) fn overwrite_containers(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn volume_claim_templates(_: &mut SchemaGenerator) -> Schema {
     let quantities = json!({
         "type": "object",
+        "description": "What the claim asks for.",
         "x-kubernetes-preserve-unknown-fields": true,
-        "properties": { "storage": { "x-kubernetes-int-or-string": true } },
+        "properties": {
+            "storage": {
+                "x-kubernetes-int-or-string": true,
+                "description": "How large the volume is.",
+            },
+        },
     });
     json_schema!({
         "type": "array",
@@ -134,19 +201,22 @@ pub(crate) fn volume_claim_templates(_: &mut SchemaGenerator) -> Schema {
             "properties": {
                 "metadata": {
                     "type": "object",
+                    "description": "Name, labels and annotations of the claim.",
                     "required": ["name"],
                     "properties": {
-                        "name": { "type": "string", "maxLength": LABEL_MAX },
-                        "labels": string_map(),
-                        "annotations": string_map(),
+                        "name": name("Name of the volume in the pod."),
+                        "labels": string_map("Labels of the claim."),
+                        "annotations": string_map("Annotations."),
                     },
                 },
                 "spec": {
                     "type": "object",
+                    "description": "A PersistentVolumeClaimSpec.",
                     "x-kubernetes-preserve-unknown-fields": true,
                     "properties": {
                         "resources": {
                             "type": "object",
+                            "description": "What the claim asks for.",
                             "x-kubernetes-preserve-unknown-fields": true,
                             "properties": { "requests": quantities },
                         },
@@ -159,11 +229,20 @@ pub(crate) fn volume_claim_templates(_: &mut SchemaGenerator) -> Schema {
 
 /// What a Service should be beside what MOCO needs of it.
 pub(crate) fn service_template(generator: &mut SchemaGenerator) -> Schema {
+    let mut metadata = metadata(generator);
+    metadata.insert(
+        "description".to_owned(),
+        json!("Labels and annotations of the Service."),
+    );
     json_schema!({
         "type": "object",
         "properties": {
-            "metadata": metadata(generator),
-            "spec": any_object(generator),
+            "metadata": metadata,
+            "spec": {
+                "type": "object",
+                "description": "A ServiceSpec; MOCO's selector and ports win.",
+                "x-kubernetes-preserve-unknown-fields": true,
+            },
         },
     })
 }
@@ -179,132 +258,18 @@ pub(crate) fn conditions(generator: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// The register. Every field of [`moco_model::Register`] is written out: what the schema does not
-/// know, the API server prunes, and a pruned register is a lost decision. The kinds of decisions are
-/// no enum here, so that an older CRD does not refuse what a newer controller decides.
-pub(crate) fn register(_: &mut SchemaGenerator) -> Schema {
-    let ordinals = json!({
-        "type": "array",
-        "items": { "type": "integer", "minimum": 0 },
-        "x-kubernetes-list-type": "set",
-    });
-    json_schema!({
-        "type": "object",
-        "required": ["epoch", "primary", "membership", "initialised", "basis"],
-        "properties": {
-            "epoch": {
-                "type": "integer", "format": "int64", "minimum": 0,
-                "description": "Number of the decision in force.",
-            },
-            "primary": {
-                "type": "integer", "minimum": 0,
-                "description": "Ordinal of the only member that may take writes.",
-            },
-            "membership": {
-                "type": "object",
-                "description": "Who belongs to the cluster.",
-                "required": ["members", "version"],
-                "properties": {
-                    "members": ordinals,
-                    "old": ordinals,
-                    "version": { "type": "integer", "format": "int64", "minimum": 0 },
-                },
-            },
-            "initialised": {
-                "type": "boolean",
-                "description": "Whether a primary was ever allowed to take writes.",
-            },
-            "basis": {
-                "type": "object",
-                "description": "What the decision was based on.",
-                "required": ["kind", "decidedAt", "because"],
-                "properties": {
-                    "kind": { "type": "string" },
-                    "decidedAt": {
-                        "type": "integer", "format": "int64",
-                        "description": "Milliseconds since 1970, by the controller's clock.",
-                    },
-                    "because": { "type": "string" },
-                    "mustHold": { "type": "string" },
-                    "writer": { "type": "string" },
-                },
-            },
-            "revision": { "type": "integer", "format": "int64", "minimum": 0 },
-            "counted": {
-                "type": "object",
-                "description": "Members whose promises count in a failover, with their data's incarnation.",
-                "additionalProperties": { "type": "string" },
-            },
-            "switchover": switchover(),
-            "handovers": {
-                "type": "array",
-                "description": "The last changes of the primary, the newest last.",
-                "maxItems": moco_model::register::HANDOVERS_MAX,
-                "items": handover(),
-                "x-kubernetes-list-type": "atomic",
-            },
-        },
-    })
-}
-
-/// The switchover under way.
-fn switchover() -> Value {
-    let millis = json!({ "type": "integer", "format": "int64" });
-    json!({
-        "type": "object",
-        "description": "The switchover under way.",
-        "required": ["to", "because", "begunAt", "deadline"],
-        "properties": {
-            "to": { "type": "integer", "minimum": 0 },
-            "because": { "type": "string" },
-            "begunAt": millis,
-            "deadline": millis,
-        },
-    })
-}
-
-/// One change of the primary.
-fn handover() -> Value {
-    let millis = json!({
-        "type": "integer", "format": "int64",
-        "description": "Milliseconds since 1970, by the controller's clock.",
-    });
-    json!({
-        "type": "object",
-        "required": [
-            "epoch", "kind", "from", "to", "cause", "because", "noticedAt", "decidedAt",
-            "promised", "proof",
-        ],
-        "properties": {
-            "epoch": { "type": "integer", "format": "int64", "minimum": 0 },
-            "kind": { "type": "string" },
-            "from": { "type": "integer", "minimum": 0 },
-            "to": { "type": "integer", "minimum": 0 },
-            "cause": { "type": "string" },
-            "because": { "type": "string" },
-            "noticedAt": millis,
-            "decidedAt": millis,
-            "openedAt": millis,
-            "promised": {
-                "type": "object",
-                "description": "Who promised, and the transactions that each held.",
-                "additionalProperties": { "type": "string" },
-            },
-            "proof": { "type": "string" },
-        },
-    })
-}
-
 /// Makes of what the derives wrote what an API server wants to read.
 ///
-/// `nullable` goes: a null in a manifest then means the same as leaving the field out (the API
-/// server prunes it), and a rule's `has()` can be relied on. Formats of unsigned numbers, which
+/// `nullable` goes, unless it is meant: a null in a manifest then means the same as leaving the field
+/// out (the API server prunes it), and a rule's `has()` can be relied on. Formats of unsigned numbers, which
 /// Kubernetes does not know, become a minimum of 0.
 pub(crate) fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
-            if fields.get("nullable") == Some(&Value::Bool(true)) {
-                fields.remove("nullable");
+            fields.remove("nullable");
+            if fields.get("title").and_then(Value::as_str) == Some(NULL_IS_MEANT) {
+                fields.remove("title");
+                fields.insert("nullable".to_owned(), json!(true));
             }
             if fields.get("default") == Some(&Value::Null) {
                 fields.remove("default");

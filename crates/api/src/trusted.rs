@@ -1,4 +1,4 @@
-//! A cluster that passed [`crate::validate()`].
+//! A cluster that passed [`crate::validate()`], and a policy that passed [`crate::validate_policy()`].
 //!
 //! Whoever holds one of these need not check anything again: names fit, numbers are in their range,
 //! Kubernetes' own types are parsed, `mysqld` and `mysql-data` exist.
@@ -10,6 +10,12 @@ use k8s_openapi::api::core::v1::{
     ServiceSpec,
 };
 use moco_model::{ClusterId, ClusterUid};
+
+mod backup;
+
+pub use backup::{
+    Archive, Backend, Bucket, Concurrency, TrustedJob, TrustedPolicy, TrustedRestore,
+};
 
 /// Most members of a cluster. More would gain nothing, and the bound keeps `server_id` in its range.
 pub const REPLICAS_MAX: u32 = 31;
@@ -45,6 +51,12 @@ pub struct TrustedCluster {
     pub startup_wait_secs: u32,
     /// What the user stopped by annotations.
     pub stopped: Stopped,
+    /// Whether and how the slow query log is printed.
+    pub slow_log: SlowLog,
+    /// Collectors of mysqld_exporter, each the end of an argument `--collect.…`; none means no exporter.
+    pub collectors: Vec<String>,
+    /// Where the first data comes from; `None` for an empty cluster.
+    pub restore: Option<TrustedRestore>,
     /// Fields that were given and have no effect (yet), for a condition.
     pub not_yet: Vec<NotYet>,
 }
@@ -78,8 +90,8 @@ pub struct TrustedPod {
     pub init_containers: Vec<Container>,
     /// Everything else of the user's PodSpec; its containers and init containers are empty.
     pub rest: PodSpec,
-    /// What the user put in place of MOCO's for the container that copies the program.
-    pub copy_init: Overwrite,
+    /// What the user put in place of MOCO's for containers that MOCO adds.
+    pub overwrites: Overwrites,
 }
 
 /// What a member has to live on: requests, else limits, of the container `mysqld`, and its volume.
@@ -91,6 +103,28 @@ pub struct Size {
     pub cpu_millis: Option<u64>,
     /// Bytes of the volume `mysql-data`.
     pub data_bytes: Option<u64>,
+}
+
+/// What the user put in place of MOCO's for containers that MOCO adds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overwrites {
+    /// For the container that copies the program.
+    pub copy_init: Overwrite,
+    /// For the container that prints the slow query log.
+    pub slow_log: Overwrite,
+    /// For mysqld_exporter.
+    pub exporter: Overwrite,
+}
+
+/// Whether and how the slow query log is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlowLog {
+    /// It is not.
+    Off,
+    /// As MOCO does it.
+    Plain,
+    /// With this configuration of fluent-bit, in which the log's path stands already.
+    Configured(String),
 }
 
 /// What the user put in place of MOCO's for a container that MOCO adds.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::ResourceExt;
 use moco_model::{ClusterId, ClusterUid};
 use serde::de::DeserializeOwned;
@@ -13,15 +14,22 @@ use serde_json::Value;
 
 use crate::cluster::{Metadata, MySQLCluster, MySQLClusterSpec};
 use crate::constants::annotations;
+use crate::cron::{self, TimeZones};
 use crate::names::fnv32a;
 use crate::trusted::{NotYet, REPLICAS_MAX, Stopped, TrustedCluster};
 
 mod claims;
+mod job;
 mod lenient;
 mod mysqld;
 mod not_yet;
 mod pod;
+mod policy;
+mod restore;
 mod services;
+mod sidecars;
+
+pub use policy::validate_policy;
 
 /// What is wrong with a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,8 +51,8 @@ struct Findings {
 impl Findings {
     fn refuse(&mut self, field: impl Into<String>, problem: impl Into<String>) {
         self.invalid.push(Invalid {
-            field: field.into(),
-            problem: problem.into(),
+            field: cut(field.into()),
+            problem: cut(problem.into()),
         });
     }
 
@@ -62,16 +70,7 @@ impl Findings {
                 Some(read)
             }
             Err(error) => {
-                let path = error.path().to_string();
-                let at = if path == "." {
-                    String::new()
-                } else {
-                    format!(".{path}")
-                };
-                self.refuse(
-                    format!("{field}{at}"),
-                    format!("cannot be read: {}", error.inner()),
-                );
+                self.invalid.push(unreadable(field, &error));
                 None
             }
         }
@@ -85,6 +84,45 @@ impl Findings {
         }
         read
     }
+}
+
+fn unreadable(field: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Invalid {
+    let path = error.path().to_string();
+    let field = match path.as_str() {
+        "." => field.to_owned(),
+        _ if path.starts_with('[') => format!("{field}{path}"),
+        _ => format!("{field}.{path}"),
+    };
+    Invalid {
+        field: cut(field),
+        problem: cut(format!("cannot be read: {}", error.inner())),
+    }
+}
+
+/// What a user wrote may be of any length, and a sentence about it is kept in the status.
+fn cut(text: String) -> String {
+    const LONGEST: usize = 400;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.split_at(end).0),
+        None => text,
+    }
+}
+
+/// Reads a spec; what cannot be read is named.
+fn spec_of<T: DeserializeOwned>(spec: &Value) -> Result<T, Invalid> {
+    serde_path_to_error::deserialize(spec).map_err(|error| unreadable("spec", &error))
+}
+
+/// Reads a cluster as it is stored, checks it and makes trusted values of it, or says what is wrong
+/// with it. Unlike a [`MySQLCluster`] that is read as a whole, this names the field that cannot be
+/// read.
+pub fn read(metadata: &ObjectMeta, spec: &Value) -> Result<TrustedCluster, Vec<Invalid>> {
+    let cluster = MySQLCluster {
+        metadata: metadata.clone(),
+        spec: spec_of(spec).map_err(|invalid| vec![invalid])?,
+        status: None,
+    };
+    validate(&cluster)
 }
 
 /// Checks a cluster and makes trusted values of it, or says everything that is wrong with it.
@@ -122,6 +160,11 @@ fn read_cluster(cluster: &MySQLCluster, findings: &mut Findings) -> Option<Trust
     );
     let numbers = numbers(spec, findings);
     names(spec, findings);
+    rotation(spec, findings);
+    let slow_log = sidecars::slow_log(spec, findings);
+    let collectors = sidecars::collectors(spec, findings);
+    let restore = spec.restore.as_ref();
+    let restore = restore.map(|restore| restore::read(restore, findings));
     not_yet::fields(spec, findings);
     // Everything was looked at before the first missing part ends the reading.
     let (id, uid, numbers, mut pod, claims) = (id?, uid?, numbers?, pod?, claims?);
@@ -141,6 +184,9 @@ fn read_cluster(cluster: &MySQLCluster, findings: &mut Findings) -> Option<Trust
         max_delay_for_deletion_secs: numbers.max_delay_for_deletion_secs,
         startup_wait_secs: numbers.startup_wait_secs,
         stopped: stopped(cluster),
+        slow_log,
+        collectors,
+        restore: restore.flatten(),
         not_yet: Vec::new(),
     })
 }
@@ -203,14 +249,27 @@ fn names(spec: &MySQLClusterSpec, findings: &mut Findings) {
     ];
     for (field, name) in given {
         let Some(name) = name else { continue };
-        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
-        if name.is_empty() || name.len() > 253 || !name.chars().all(good) {
+        if !is_object_name(name) {
             findings.refuse(
                 field,
-                "must be the name of an object: 1 to 253 lower-case letters, digits, '-' and '.'",
+                "must be the name of an object: words of lower-case letters, digits and inner '-', joined by '.', at most 253 characters",
             );
         }
     }
+}
+
+fn rotation(spec: &MySQLClusterSpec, findings: &mut Findings) {
+    let schedule = spec.log_rotation_schedule.as_deref().unwrap_or_default();
+    if !schedule.is_empty()
+        && let Err(error) = cron::check(schedule, TimeZones::Named)
+    {
+        findings.refuse("spec.logRotationSchedule", error.to_string());
+    }
+}
+
+/// Whether an object can have a name (a DNS subdomain, RFC 1123).
+fn is_object_name(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(claims::is_label_of_any_length)
 }
 
 /// The user's choice, else one that is the same for ever for the same object and very likely another

@@ -2,8 +2,8 @@
 //! by name, and its members go on.
 
 use kube::core::DynamicObject;
+use moco_api::TrustedCluster;
 use moco_api::constants::{annotations, conditions};
-use moco_api::{MySQLCluster, TrustedCluster, validate};
 use moco_model::{ClusterId, ClusterUid, Epoch, Register};
 use moco_planner::observation::Rebuild;
 use serde_json::Value;
@@ -114,6 +114,11 @@ impl ClusterObject {
         self.is_annotated(annotations::RECONCILIATION_STOPPED)
     }
 
+    /// Whether the user lets Kubernetes roll a change out without waiting for health.
+    pub(crate) fn rolls_by_force(&self) -> bool {
+        self.is_annotated(annotations::FORCE_ROLLING_UPDATE)
+    }
+
     /// Whether the user took the cluster down.
     pub(crate) fn offline(&self) -> bool {
         self.spec("offline").as_bool().unwrap_or(false)
@@ -133,15 +138,9 @@ impl ClusterObject {
 
     /// The cluster as it can be trusted, or everything that is wrong with it, in sentences.
     pub(crate) fn trusted(&self) -> Result<TrustedCluster, Vec<String>> {
-        let spec = self.object.data.get("spec").cloned().unwrap_or_default();
-        let spec = serde_json::from_value(spec)
-            .map_err(|error| vec![format!("spec cannot be read: {error}")])?;
-        let cluster = MySQLCluster {
-            metadata: self.object.metadata.clone(),
-            spec,
-            status: None,
-        };
-        validate(&cluster).map_err(|invalid| invalid.iter().map(ToString::to_string).collect())
+        let spec = self.object.data.get("spec").unwrap_or(&Value::Null);
+        let read = moco_api::read(&self.object.metadata, spec);
+        read.map_err(|invalid| invalid.iter().map(ToString::to_string).collect())
     }
 }
 
@@ -167,7 +166,10 @@ mod tests {
         assert_eq!(cluster.replicas(), None);
         assert!(!cluster.initialised_before());
         let said = cluster.trusted().unwrap_err();
-        assert!(said[0].starts_with("spec cannot be read"), "{said:?}");
+        assert!(
+            said[0].starts_with("spec.replicas cannot be read"),
+            "{said:?}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use kube::Client;
 use kube::runtime::events::{Event, Recorder};
 use moco_api::{MySQLCluster, constants};
+use moco_resources::Images;
 use moco_wire::CredentialsSource;
 
 use crate::authority::Certificates;
@@ -19,8 +20,8 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     /// The controllers' own namespace.
     pub(crate) namespace: String,
-    /// The controllers' own image.
-    pub(crate) image: String,
+    /// The images of containers that MOCO adds to pods that are made from now on.
+    pub(crate) images: Images,
     pub(crate) sights: Sights,
     pub(crate) bells: Bells,
     pub(crate) metrics: Metrics,

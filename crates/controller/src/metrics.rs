@@ -271,4 +271,45 @@ mod tests {
         metrics.forget(&id, Some("Healthy"));
         assert!(!metrics.text().unwrap().contains("db"));
     }
+
+    #[test]
+    fn the_names_that_dashboards_know_do_not_change_unnoticed() {
+        let metrics = Metrics::new();
+        let id = ClusterId::new("app", "db").unwrap();
+        metrics.passed(&id, Duration::from_millis(300), Passed::Well);
+        for (_, _, counters) in metrics.counters() {
+            drop(counters.get_or_create(&label(&id)));
+        }
+        for (_, _, gauges) in metrics.gauges() {
+            drop(gauges.get_or_create(&label(&id)));
+        }
+        drop(metrics.verdict.get_or_create(&verdict(&id, "Healthy")));
+        let text = metrics.text().unwrap();
+        let mut told: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE moco_"))
+            .collect();
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            [
+                "cluster_available gauge",
+                "cluster_checks counter",
+                "cluster_clustering_stopped gauge",
+                "cluster_current_replicas gauge",
+                "cluster_errant_replicas gauge",
+                "cluster_errors counter",
+                "cluster_failover counter",
+                "cluster_healthy gauge",
+                "cluster_processing_time_seconds histogram",
+                "cluster_ready_replicas gauge",
+                "cluster_reconciliation_stopped gauge",
+                "cluster_replicas gauge",
+                "cluster_switchover counter",
+                "cluster_updated_replicas gauge",
+                "cluster_verdict gauge",
+                "controller_leading gauge",
+            ]
+        );
+    }
 }

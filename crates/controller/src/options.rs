@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use moco_resources::Images;
+
 /// Arguments of `moco controller`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -18,6 +20,12 @@ pub struct Options {
     /// The controller's own image, which members copy the program `moco` from.
     #[arg(long, env = "MOCO_IMAGE")]
     pub image: String,
+    /// The image of fluent-bit, which prints members' slow query logs; without it nothing does.
+    #[arg(long, env = "MOCO_FLUENT_BIT_IMAGE")]
+    pub fluent_bit_image: Option<String>,
+    /// The image of mysqld_exporter, for clusters that name collectors; without it there is none.
+    #[arg(long, env = "MOCO_MYSQLD_EXPORTER_IMAGE")]
+    pub mysqld_exporter_image: Option<String>,
     /// Where to take agents' notices.
     #[arg(long, default_value = "0.0.0.0:9443")]
     pub listen: SocketAddr,
@@ -33,6 +41,16 @@ pub struct Options {
 }
 
 impl Options {
+    /// The images of containers that MOCO adds to pods. An empty name says no more than none.
+    pub(crate) fn images(&self) -> Images {
+        let given = |image: &Option<String>| image.clone().filter(|image| !image.is_empty());
+        Images {
+            moco: self.image.clone(),
+            fluent_bit: given(&self.fluent_bit_image),
+            exporter: given(&self.mysqld_exporter_image),
+        }
+    }
+
     /// Where agents reach this controller, `host:port`.
     pub(crate) fn own_address(&self) -> String {
         SocketAddr::new(self.pod_ip, self.listen.port()).to_string()

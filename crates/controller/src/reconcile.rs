@@ -261,13 +261,12 @@ impl Reconciler {
             .inputs
             .read(&self.context, &self.head, cluster, &trusted)
             .await?;
-        let options = Box::pin(self.write(cluster, &trusted, given)).await?;
-        let fields = trusted
-            .not_yet
-            .iter()
-            .map(|field| field.sentence.clone())
-            .collect();
-        Ok(Notes { fields, options })
+        let mut notes = Box::pin(self.write(cluster, &trusted, given)).await?;
+        let fields = trusted.not_yet.iter();
+        notes
+            .fields
+            .extend(fields.map(|field| field.sentence.clone()));
+        Ok(notes)
     }
 }
 

@@ -211,7 +211,7 @@ impl Controller {
         let context = Context {
             client: self.client.clone(),
             namespace: self.options.namespace.clone(),
-            image: self.options.image.clone(),
+            images: self.options.images(),
             sights: Sights::default(),
             bells: self.bells.clone(),
             metrics: self.metrics.clone(),

@@ -262,7 +262,11 @@ pub(crate) async fn context(server: &Server) -> Context {
         recorder: Recorder::new(client.clone(), reporter),
         client,
         namespace: SYSTEM.to_owned(),
-        image: "moco:1".to_owned(),
+        images: moco_resources::Images {
+            moco: "moco:1".to_owned(),
+            fluent_bit: None,
+            exporter: None,
+        },
         sights: Sights::default(),
         bells: Bells::default(),
         metrics: Metrics::new(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
+use moco_api::trusted::SlowLog;
 use moco_api::{MySQLCluster, TrustedCluster};
 use moco_model::{ClusterUid, MemberId};
 use serde::{Deserialize, Serialize};
@@ -69,10 +70,21 @@ impl Manifest {
             None => BTreeMap::new(),
         };
         let fields = cluster.not_yet.iter().map(|field| field.sentence.clone());
+        let asked = [
+            (!cluster.collectors.is_empty(), "spec.collectors"),
+            (
+                matches!(cluster.slow_log, SlowLog::Configured(_)),
+                "spec.slowQueryLogConfigTmpl",
+            ),
+        ];
+        let asked = asked.into_iter().filter(|(asked, _)| *asked);
+        let sidecars: Vec<_> = asked
+            .map(|(_, field)| format!("{field} {NO_SIDECARS}"))
+            .collect();
         Ok(Self {
             text: text.to_owned(),
             user_options,
-            without_effect: fields.chain(offline).collect(),
+            without_effect: fields.chain(offline).chain(sidecars).collect(),
             cluster,
         })
     }
@@ -85,6 +97,10 @@ impl Manifest {
 
 /// What `spec.offline` means here.
 const OFFLINE: &str = "spec.offline has no effect on one machine: `moco-local down` stops the cluster and keeps its data";
+
+/// What fields about containers beside `mysqld` mean here.
+const NO_SIDECARS: &str =
+    "has no effect on one machine: members run without containers beside them";
 
 fn config_map(found: &[&Value], name: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let named = found

@@ -35,7 +35,7 @@ pub fn agent_command(
     grace_period_secs: i64,
 ) -> Vec<String> {
     let program = format!("{}/moco", paths::MOCO);
-    let grace_secs = (grace_period_secs - LEAVE_EARLY_SECS).max(1);
+    let grace_secs = grace_period_secs.saturating_sub(LEAVE_EARLY_SECS).max(1);
     let place = Place::pod();
     let id = &cluster.id;
     let controller = format!(

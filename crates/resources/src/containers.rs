@@ -20,7 +20,7 @@ const READ_ONLY: [&str; 4] = [
 
 /// Brings the program `moco` into the pod.
 pub(crate) fn copy_init(cluster: &TrustedCluster, image: &str) -> Container {
-    let overwrite = cluster.pod.copy_init.clone();
+    let overwrite = cluster.pod.overwrites.copy_init.clone();
     let mut context = security::of_container(overwrite.security_context);
     context.read_only_root_filesystem = context.read_only_root_filesystem.or(Some(true));
     Container {
@@ -42,7 +42,7 @@ pub(crate) fn copy_init(cluster: &TrustedCluster, image: &str) -> Container {
 }
 
 /// Requests equal to limits, so that the pod can be of the class Guaranteed.
-fn fixed_resources(cpu: &str, memory: &str) -> ResourceRequirements {
+pub(crate) fn fixed_resources(cpu: &str, memory: &str) -> ResourceRequirements {
     let amounts: std::collections::BTreeMap<_, _> = [("cpu", cpu), ("memory", memory)]
         .map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())))
         .into();

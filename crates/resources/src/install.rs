@@ -4,6 +4,7 @@ use moco_api::constants::ports;
 use serde_json::{Value, json};
 
 mod deployment;
+mod policies;
 mod roles;
 
 /// Name of the controller's Deployment, Service and accounts.
@@ -21,6 +22,7 @@ pub fn install(image: &str, namespace: &str) -> Vec<Value> {
     }));
     all.extend(roles::of_controller(namespace));
     all.extend(roles::of_tenants());
+    all.extend(policies::all());
     all.push(service(namespace));
     all.push(disruption_budget(namespace));
     all.push(deployment::make(image, namespace));

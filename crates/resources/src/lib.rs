@@ -25,11 +25,12 @@ mod probes;
 mod secrets;
 mod security;
 mod services;
+mod sidecars;
 mod stateful_set;
 mod yaml;
 
 pub use install::install;
 pub use metadata::{member_labels, owner_reference};
-pub use objects::{Certificate, Facts, Objects, objects};
+pub use objects::{Certificate, Facts, Images, Objects, objects};
 pub use pdb::disruptions_allowed;
 pub use yaml::to_yaml;

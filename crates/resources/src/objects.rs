@@ -13,17 +13,18 @@ use moco_model::Passwords;
 use crate::config::{self, ConfigNote, MyCnf, Place};
 use crate::metadata::metadata;
 use crate::pod::Pinned;
-use crate::{pdb, secrets, services, stateful_set};
+use crate::{pdb, secrets, services, sidecars, stateful_set};
 
 /// What the objects of a cluster depend on beside the cluster itself.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The namespace that the controller runs in.
     pub system_namespace: String,
-    /// The image that members copy the program `moco` from. A running cluster keeps the one that it
-    /// has until something else changes its pods.
-    pub moco_image: String,
-    /// Pods to run: the wanted number, or more while members are being taken out.
+    /// The images of containers that MOCO adds. A running cluster keeps those that it has until
+    /// something else changes its pods.
+    pub images: Images,
+    /// Pods to run: the wanted number, or more while members are being taken out, or none while the
+    /// cluster is offline.
     pub pods: u32,
     /// Options of the user's ConfigMap; empty when there is none.
     pub user_options: BTreeMap<String, String>,
@@ -31,6 +32,17 @@ pub struct Facts {
     pub passwords: Passwords,
     /// The members' certificate.
     pub certificate: Certificate,
+}
+
+/// The images of containers that MOCO adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// The image that members copy the program `moco` from.
+    pub moco: String,
+    /// fluent-bit, which prints the slow query log; nothing does when it is not known.
+    pub fluent_bit: Option<String>,
+    /// mysqld_exporter; there is none when it is not known.
+    pub exporter: Option<String>,
 }
 
 /// A certificate with its key, in PEM.
@@ -67,6 +79,8 @@ pub struct Objects {
     pub grpc_secret: Secret,
     /// my.cnf.
     pub config_map: ConfigMap,
+    /// Configuration of the container that prints the slow query log, if there is one.
+    pub slow_log_config_map: Option<ConfigMap>,
     /// The members' ServiceAccount, which has no rights.
     pub service_account: ServiceAccount,
     /// Gives members their host names.
@@ -77,20 +91,26 @@ pub struct Objects {
     pub replica_service: Service,
     /// The members.
     pub stateful_set: StatefulSet,
-    /// How many members may be evicted at once; none for a cluster of one.
+    /// How many members may be evicted at once; none for a cluster of one, or without pods.
     pub disruption_budget: Option<PodDisruptionBudget>,
     /// What became of the user's options that are not in my.cnf as they were given.
     pub notes: Vec<ConfigNote>,
+    /// Fields of the manifest that have no effect because the operator lacks what they need, in
+    /// sentences.
+    pub without_effect: Vec<String>,
 }
 
 /// Makes all objects of a cluster.
 pub fn objects(cluster: &TrustedCluster, facts: &Facts) -> Objects {
     let MyCnf { text, notes } = config::of_cluster(&Place::pod(), cluster, &facts.user_options);
+    let sidecars = sidecars::make(cluster, &facts.images);
     let pinned = Pinned {
-        moco_image: &facts.moco_image,
+        moco_image: &facts.images.moco,
         system_namespace: &facts.system_namespace,
         config_map: &names::config_map(&cluster.id, &text),
+        sidecars: &sidecars,
     };
+    let stateful_set = stateful_set::make(cluster, &pinned, facts.pods);
     Objects {
         controller_secret: secrets::controller(cluster, facts),
         user_secret: secrets::user(cluster, &facts.passwords),
@@ -101,9 +121,11 @@ pub fn objects(cluster: &TrustedCluster, facts: &Facts) -> Objects {
         headless_service: services::headless(cluster),
         primary_service: services::primary(cluster),
         replica_service: services::replica(cluster),
-        stateful_set: stateful_set::make(cluster, &pinned, facts.pods),
-        disruption_budget: pdb::make(cluster),
+        stateful_set,
+        disruption_budget: pdb::make(cluster).filter(|_| facts.pods > 0),
+        slow_log_config_map: sidecars.config_map,
         notes,
+        without_effect: sidecars.without_effect,
     }
 }
 

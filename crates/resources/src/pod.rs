@@ -9,20 +9,22 @@ use moco_api::constants::volumes;
 use moco_api::{TrustedCluster, names};
 
 use crate::metadata::{member_labels, selector};
+use crate::sidecars::Sidecars;
 use crate::{containers, security};
 
 /// Long enough for a switchover and a clean stop of a large server.
 const GRACE_PERIOD_SECS: i64 = 300;
 /// Readable by the owner and by the pod's group, which every program in it is in.
-const SECRET_MODE: i32 = 0o440;
+pub(crate) const SECRET_MODE: i32 = 0o440;
 /// Readable by all: there is nothing secret in my.cnf.
-const CONFIG_MODE: i32 = 0o644;
+pub(crate) const CONFIG_MODE: i32 = 0o644;
 
 /// Names that a pod's template refers to.
 pub(crate) struct Pinned<'a> {
     pub(crate) moco_image: &'a str,
     pub(crate) system_namespace: &'a str,
     pub(crate) config_map: &'a str,
+    pub(crate) sidecars: &'a Sidecars,
 }
 
 /// The template of a member's pod.
@@ -46,11 +48,13 @@ fn spec(cluster: &TrustedCluster, pinned: &Pinned<'_>) -> PodSpec {
         .termination_grace_period_seconds
         .unwrap_or(GRACE_PERIOD_SECS);
     let mut own_containers = vec![containers::mysqld(cluster, pinned.system_namespace, grace)];
+    own_containers.extend(pinned.sidecars.containers.iter().cloned());
     own_containers.extend(containers::secured(&cluster.pod.sidecars));
     let mut init_containers = vec![containers::copy_init(cluster, pinned.moco_image)];
     init_containers.extend(containers::secured(&cluster.pod.init_containers));
     let mut own_volumes = user.volumes.unwrap_or_default();
     own_volumes.extend(self::volumes(cluster, pinned.config_map));
+    own_volumes.extend(pinned.sidecars.volumes.iter().cloned());
     PodSpec {
         containers: own_containers,
         init_containers: Some(init_containers),

@@ -1,15 +1,15 @@
 //! Secrets: passwords and certificates, as values that somebody else made.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use moco_api::constants::{annotations, labels};
+use moco_api::constants::{annotations, labels, ports};
 use moco_api::{TrustedCluster, names};
 use moco_model::{Account, Passwords};
 
-use crate::config::Place;
 use crate::metadata::{member_labels, metadata};
 use crate::objects::{Certificate, Facts};
 
@@ -65,6 +65,11 @@ const WITH_OPTION_FILE: [Account; 5] = [
     Account::Writable,
 ];
 
+/// The key of an account's option file.
+pub(crate) fn option_file(account: Account) -> String {
+    format!("{}-my.cnf", account.user())
+}
+
 /// Option files, one an account.
 pub(crate) fn my_cnf(cluster: &TrustedCluster, all: &Passwords) -> Secret {
     let files = WITH_OPTION_FILE.map(|account| {
@@ -74,9 +79,10 @@ pub(crate) fn my_cnf(cluster: &TrustedCluster, all: &Passwords) -> Secret {
             account.user()
         );
         if account == Account::Exporter {
-            text.extend(["socket=\"", &Place::pod().socket, "\"\n"]);
+            // Sidecars do not reach the socket, which is the administrator's too.
+            let _ = write!(text, "host=\"127.0.0.1\"\nport=\"{}\"\n", ports::MYSQL);
         }
-        (format!("{}-my.cnf", account.user()), text)
+        (option_file(account), text)
     });
     secret(
         metadata(cluster, names::my_cnf_secret(&cluster.id)),

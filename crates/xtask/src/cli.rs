@@ -37,7 +37,7 @@ pub(crate) enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Writes the files that are made from the code: `config/`, `docs/problems/`.
+    /// Writes the files that are made from the code: `config/`, `docs/problems/`, and two pages of `docs/`.
     Gen {
         /// Writes nothing; fails if a file is not what the code says.
         #[arg(long)]

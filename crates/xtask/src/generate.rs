@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use moco_planner::Problem;
 
 use crate::cargo::{Profile, static_cargo};
+use crate::compatibility;
 use crate::faults;
 use crate::paths;
 use crate::say::say;
@@ -71,6 +72,10 @@ fn generated() -> Result<Vec<Generated>> {
     files.push(Generated {
         path: checkout.join("docs/faults.md"),
         text: faults::page()?,
+    });
+    files.push(Generated {
+        path: checkout.join("docs/compatibility.md"),
+        text: compatibility::page(),
     });
     Ok(files)
 }

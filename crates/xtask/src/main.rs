@@ -16,6 +16,7 @@ mod cargo;
 mod chaos;
 mod cli;
 mod cmd;
+mod compatibility;
 mod counts;
 mod demo;
 mod e2e;

@@ -6,15 +6,30 @@ use serde_json::Map;
 
 use super::*;
 
-fn crd() -> Value {
-    crds().remove(0)
+/// The schema of a kind.
+fn schema_of(kind: &str) -> Value {
+    let crds = crds();
+    let mut named = crds
+        .iter()
+        .filter(|crd| crd["spec"]["names"]["kind"] == kind);
+    let schema = "/spec/versions/0/schema/openAPIV3Schema";
+    named.next().unwrap().pointer(schema).unwrap().clone()
 }
 
 fn schema() -> Value {
-    crd()
-        .pointer("/spec/versions/0/schema/openAPIV3Schema")
-        .unwrap()
-        .clone()
+    schema_of("MySQLCluster")
+}
+
+/// Goes over every property of a schema, with its path.
+fn walk(path: &str, schema: &Value, look: &mut dyn FnMut(&str, &Value)) {
+    look(path, schema);
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, inner) in properties.into_iter().flatten() {
+        walk(&format!("{path}.{name}"), inner, look);
+    }
+    if let Some(items) = schema.get("items") {
+        walk(&format!("{path}[]"), items, look);
+    }
 }
 
 /// What an API server keeps of a value: the fields that the schema knows.
@@ -47,49 +62,85 @@ fn prune(value: &Value, schema: &Value) -> Value {
 
 #[test]
 fn the_definition_changes_only_on_purpose() {
-    insta::assert_snapshot!("crd", serde_saphyr::to_string(&crd()).unwrap());
+    for (name, crd) in ["crd", "crd_backup_policy"].into_iter().zip(crds()) {
+        insta::assert_snapshot!(name, serde_saphyr::to_string(&crd).unwrap());
+    }
 }
 
 #[test]
 fn every_rule_is_about_a_field_that_exists() {
-    let mut schema = schema();
-    for rule in RULES {
-        assert!(field_mut(&mut schema, rule.at).is_some(), "{:?}", rule.at);
-        assert!(rule.message.starts_with("spec.") || rule.message.starts_with("metadata."));
+    for (kind, rules) in [("MySQLCluster", RULES), ("BackupPolicy", POLICY_RULES)] {
+        let mut schema = schema_of(kind);
+        for rule in rules {
+            assert!(field_mut(&mut schema, rule.at).is_some(), "{:?}", rule.at);
+            assert!(rule.message.starts_with("spec.") || rule.message.starts_with("metadata."));
+        }
+        let text = schema.to_string();
+        assert_eq!(text.matches("\"rule\":").count(), rules.len());
     }
-    let text = schema.to_string();
-    assert_eq!(text.matches("\"rule\":").count(), RULES.len());
+}
+
+#[test]
+fn null_is_the_same_as_absent_but_where_a_job_asks_for_nothing() {
+    for kind in ["MySQLCluster", "BackupPolicy"] {
+        walk("", &schema_of(kind), &mut |path, schema| {
+            let asks = path.ends_with("jobConfig.cpu") || path.ends_with("jobConfig.memory");
+            assert_eq!(schema.get("nullable").is_some(), asks, "{kind}{path}");
+        });
+    }
+}
+
+#[test]
+fn every_field_that_a_user_may_set_says_what_it_is_for() {
+    let mut bare = BTreeSet::new();
+    for kind in ["MySQLCluster", "BackupPolicy"] {
+        let schema = schema_of(kind);
+        walk(
+            ".spec",
+            &schema["properties"]["spec"],
+            &mut |path, schema| {
+                let described = schema["description"]
+                    .as_str()
+                    .is_some_and(|text| text.ends_with('.') && text.len() > 10);
+                if !described && !path.ends_with(']') {
+                    bare.insert(format!("{kind}{path}"));
+                }
+            },
+        );
+    }
+    assert_eq!(bare, BTreeSet::new());
+}
+
+#[test]
+fn both_kinds_have_short_names_and_are_listed_together() {
+    let names: Vec<_> = crds()
+        .iter()
+        .map(|crd| crd["spec"]["names"].clone())
+        .collect();
+    assert_eq!(names[0]["shortNames"], json!(["myc"]));
+    assert_eq!(names[1]["shortNames"], json!(["mbp"]));
     assert!(
-        !text.contains("nullable"),
-        "null would then differ from absent"
+        names
+            .iter()
+            .all(|names| names["categories"] == json!(["moco"]))
     );
 }
 
 #[test]
 fn what_rules_iterate_over_is_bounded() {
-    fn walk(path: &str, schema: &Value, unbounded: &mut BTreeSet<String>) {
-        let object = schema.as_object();
-        if schema.get("type") == Some(&json!("array")) && schema.get("maxItems").is_none() {
-            unbounded.insert(path.to_owned());
-        }
-        for (name, inner) in object.into_iter().flatten() {
-            match name.as_str() {
-                "properties" => {
-                    for (field, inner) in inner.as_object().into_iter().flatten() {
-                        walk(&format!("{path}.{field}"), inner, unbounded);
-                    }
-                }
-                "items" => walk(&format!("{path}[]"), inner, unbounded),
-                _ => {}
-            }
-        }
-    }
     let mut unbounded = BTreeSet::new();
-    walk(
-        "",
-        schema().pointer("/properties/spec").unwrap(),
-        &mut unbounded,
-    );
+    for kind in ["MySQLCluster", "BackupPolicy"] {
+        let schema = schema_of(kind);
+        walk(
+            ".spec",
+            &schema["properties"]["spec"],
+            &mut |path, schema| {
+                if schema.get("type") == Some(&json!("array")) && schema.get("maxItems").is_none() {
+                    unbounded.insert(path.to_owned());
+                }
+            },
+        );
+    }
     assert_eq!(unbounded, BTreeSet::new());
 }
 
@@ -158,7 +209,7 @@ fn what_a_user_writes_for_kubernetes_survives_the_api_server() {
         "volumeClaimTemplates": [{ "metadata": { "name": "mysql-data" }, "spec": {
             "storageClassName": "fast", "resources": { "requests": { "storage": "1Gi" } } } }],
         "primaryServiceTemplate": { "spec": { "type": "LoadBalancer" } },
-        "restore": { "jobConfig": { "workVolume": { "emptyDir": {} } } },
+        "restore": { "jobConfig": { "workVolume": { "emptyDir": {} }, "env": [{ "name": "A", "value": "b" }], "cpu": 1 } },
     } });
     assert_eq!(prune(&manifest, &schema()), manifest);
 }

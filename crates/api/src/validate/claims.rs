@@ -89,9 +89,11 @@ pub(super) fn data_bytes(claims: &[TrustedClaim]) -> Option<u64> {
 
 /// Whether a text is a DNS label (RFC 1123).
 pub(super) fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_label_of_any_length(text)
+}
+
+/// The same without the limit, as a part of a longer name.
+pub(super) fn is_label_of_any_length(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=63).contains(&text.len())
-        && text.chars().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    !text.is_empty() && text.chars().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }

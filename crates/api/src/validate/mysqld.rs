@@ -27,7 +27,6 @@ pub(super) fn read(
     }
     own_ports(field, container, findings);
     own_mounts(field, container, findings);
-    resources(field, container, findings);
     for variable in container.env.iter().flatten() {
         if variable.name.starts_with(RESERVED_ENV) {
             findings.refuse(
@@ -106,28 +105,6 @@ fn options(field: &str, arguments: &[String], findings: &mut Findings) -> BTreeM
         options.insert(name.to_owned(), value.to_owned());
     }
     options
-}
-
-/// Checks the container's resources.
-fn resources(field: &str, container: &Container, findings: &mut Findings) {
-    let resources = container.resources.clone().unwrap_or_default();
-    let (requests, limits) = (
-        resources.requests.unwrap_or_default(),
-        resources.limits.unwrap_or_default(),
-    );
-    for (kind, quantities) in [("requests", &requests), ("limits", &limits)] {
-        for (resource, amount) in quantities {
-            if quantity::millis(&amount.0).is_none() {
-                findings.refuse(
-                    format!("{field}.resources.{kind}.{resource}"),
-                    format!(
-                        "is {:?}, which is no quantity such as 500m or 2Gi",
-                        amount.0
-                    ),
-                );
-            }
-        }
-    }
 }
 
 /// What the container has to live on; its volume is not looked at here.

@@ -1,14 +1,14 @@
 //! Fields that have no effect in this version. They are shown, never ignored.
 
-use super::Findings;
-use crate::cluster::MySQLClusterSpec;
-use crate::constants::containers;
+use super::{Findings, cut};
+use crate::cluster::{Metadata, MySQLClusterSpec};
 use crate::trusted::{Meanwhile, NotYet};
 
 pub(super) fn note(field: &str, because: &str) -> NotYet {
+    let field = cut(field.to_owned());
     NotYet {
-        field: field.to_owned(),
         sentence: format!("{field} has no effect: {because}"),
+        field,
         meanwhile: Meanwhile::Run,
     }
 }
@@ -19,6 +19,15 @@ pub(super) fn unknown(field: &str, path: &str) -> NotYet {
         &format!("{field}{path}"),
         "this version of MOCO does not know the field; is it misspelt, or newer than MOCO?",
     )
+}
+
+/// The name in a template of an object whose name is MOCO's; `field` is the template.
+pub(super) fn name_of_template(field: &str, metadata: Option<&Metadata>, findings: &mut Findings) {
+    if metadata.is_some_and(|metadata| metadata.name.is_some()) {
+        let because = "the object has the name that MOCO gives to it";
+        let note = note(&format!("{field}.metadata.name"), because);
+        findings.not_yet.push(note);
+    }
 }
 
 fn blocking(field: &str, because: &str) -> NotYet {
@@ -52,11 +61,6 @@ pub(super) fn fields(spec: &MySQLClusterSpec, findings: &mut Findings) {
             "this version makes no backups",
         ),
         (
-            spec.collectors.as_ref().is_some_and(|all| !all.is_empty()),
-            "spec.collectors",
-            "this version adds no metrics exporter",
-        ),
-        (
             given(&spec.log_rotation_schedule),
             "spec.logRotationSchedule",
             "this version does not rotate the slow query log",
@@ -65,11 +69,6 @@ pub(super) fn fields(spec: &MySQLClusterSpec, findings: &mut Findings) {
             spec.log_rotation_size != 0,
             "spec.logRotationSize",
             "this version does not rotate the slow query log",
-        ),
-        (
-            given(&spec.slow_query_log_config_tmpl),
-            "spec.slowQueryLogConfigTmpl",
-            "this version adds no container for the slow query log",
         ),
         (
             spec.max_delay_seconds_for_pod_deletion != 0,
@@ -89,21 +88,4 @@ pub(super) fn fields(spec: &MySQLClusterSpec, findings: &mut Findings) {
     ];
     let plain = plain.into_iter().filter(|(given, ..)| *given);
     notes.extend(plain.map(|(_, field, because)| note(field, because)));
-    overwrites(spec, notes);
-}
-
-fn overwrites(spec: &MySQLClusterSpec, notes: &mut Vec<NotYet>) {
-    for overwrite in spec.pod_template.overwrite_containers.iter().flatten() {
-        if overwrite.name != containers::COPY_INIT {
-            let because = match overwrite.name.as_str() {
-                containers::AGENT => {
-                    "the agent runs inside the container mysqld and shares its resources"
-                }
-                containers::INIT => "data directories are made inside the container mysqld",
-                _ => "this version adds no such container",
-            };
-            let field = format!("spec.podTemplate.overwriteContainers[{}]", overwrite.name);
-            notes.push(note(&field, because));
-        }
-    }
 }

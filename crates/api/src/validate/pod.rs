@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Container, PodSpec};
+use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 use serde_json::{Value, json};
 
 use super::claims::is_label;
 use super::{Findings, labels_and_annotations, mysqld, not_yet};
-use crate::cluster::MySQLClusterSpec;
+use crate::cluster::{MySQLClusterSpec, OverwriteContainer};
 use crate::constants::{containers, volumes};
-use crate::trusted::{Overwrite, TrustedPod};
+use crate::quantity;
+use crate::trusted::{Overwrite, Overwrites, TrustedPod};
 
 const SPEC: &str = "spec.podTemplate.spec";
 
@@ -17,7 +18,7 @@ const SPEC: &str = "spec.podTemplate.spec";
 pub(super) fn read(spec: &MySQLClusterSpec, findings: &mut Findings) -> Option<TrustedPod> {
     let template = &spec.pod_template;
     let pod: Option<PodSpec> = findings.read(SPEC, &with_containers(&template.spec));
-    let copy_init = overwrite(spec, findings);
+    let overwrites = overwrites(spec, findings);
     let mut pod = pod?;
     let containers = std::mem::take(&mut pod.containers);
     let init_containers = pod.init_containers.take().unwrap_or_default();
@@ -37,7 +38,9 @@ pub(super) fn read(spec: &MySQLClusterSpec, findings: &mut Findings) -> Option<T
     };
     let field = format!("{SPEC}.containers[mysqld]");
     let mysqld_options = mysqld::read(&field, &mut mysqld, findings);
-    let (labels, annotations) = labels_and_annotations(template.metadata.as_ref());
+    let metadata = template.metadata.as_ref();
+    not_yet::name_of_template("spec.podTemplate", metadata, findings);
+    let (labels, annotations) = labels_and_annotations(metadata);
     Some(TrustedPod {
         labels,
         annotations,
@@ -47,7 +50,7 @@ pub(super) fn read(spec: &MySQLClusterSpec, findings: &mut Findings) -> Option<T
         sidecars,
         init_containers,
         rest: pod,
-        copy_init,
+        overwrites,
     })
 }
 
@@ -60,25 +63,82 @@ fn with_containers(spec: &Value) -> Value {
     spec
 }
 
-fn overwrite(spec: &MySQLClusterSpec, findings: &mut Findings) -> Overwrite {
-    let all = spec.pod_template.overwrite_containers.iter().flatten();
-    let mut ours = Overwrite::default();
-    for given in all.filter(|given| given.name == containers::COPY_INIT) {
+/// Reads what replaces MOCO's own for containers that MOCO adds.
+fn overwrites(spec: &MySQLClusterSpec, findings: &mut Findings) -> Overwrites {
+    let mut all = Overwrites::default();
+    let given = spec.pod_template.overwrite_containers.iter().flatten();
+    for given in given {
         let field = format!("spec.podTemplate.overwriteContainers[{}]", given.name);
-        if let Some(resources) = &given.resources {
-            ours.resources = findings.read(&format!("{field}.resources"), resources);
+        let (place, idle) = match given.name.as_str() {
+            containers::COPY_INIT => (Some(&mut all.copy_init), None),
+            containers::SLOW_LOG if spec.disable_slow_query_log_container => (
+                Some(&mut all.slow_log),
+                Some("spec.disableSlowQueryLogContainer leaves the container out"),
+            ),
+            containers::SLOW_LOG => (Some(&mut all.slow_log), None),
+            containers::EXPORTER if spec.collectors.as_ref().is_none_or(Vec::is_empty) => (
+                Some(&mut all.exporter),
+                Some("spec.collectors names none, so the container is left out"),
+            ),
+            containers::EXPORTER => (Some(&mut all.exporter), None),
+            containers::AGENT => (
+                None,
+                Some("the agent runs inside the container mysqld and shares its resources"),
+            ),
+            containers::INIT => (
+                None,
+                Some("data directories are made inside the container mysqld"),
+            ),
+            _ => (None, Some("this version adds no such container")),
+        };
+        if let Some(because) = idle {
+            findings.not_yet.push(not_yet::note(&field, because));
         }
-        if let Some(context) = &given.security_context {
-            ours.security_context = findings.read(&format!("{field}.securityContext"), context);
+        if let Some(place) = place {
+            *place = overwrite(&field, given, findings);
         }
     }
-    ours
+    all
+}
+
+fn overwrite(field: &str, given: &OverwriteContainer, findings: &mut Findings) -> Overwrite {
+    let mut read = Overwrite::default();
+    if let Some(resources) = &given.resources {
+        let field = format!("{field}.resources");
+        read.resources = findings.read(&field, resources);
+        quantities(&field, read.resources.as_ref(), findings);
+    }
+    if let Some(context) = &given.security_context {
+        read.security_context = findings.read(&format!("{field}.securityContext"), context);
+    }
+    read
+}
+
+/// Checks what a container asks for and may use.
+fn quantities(field: &str, given: Option<&ResourceRequirements>, findings: &mut Findings) {
+    let none = ResourceRequirements::default();
+    let given = given.unwrap_or(&none);
+    for (kind, amounts) in [("requests", &given.requests), ("limits", &given.limits)] {
+        for (resource, amount) in amounts.iter().flatten() {
+            if quantity::millis(&amount.0).is_none() {
+                findings.refuse(
+                    format!("{field}.{kind}.{resource}"),
+                    format!(
+                        "is {:?}, which is no quantity such as 500m or 2Gi",
+                        amount.0
+                    ),
+                );
+            }
+        }
+    }
 }
 
 fn names(all: &[Container], list: &str, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for container in all {
         let name = &container.name;
+        let field = format!("{SPEC}.{list}[{name}].resources");
+        quantities(&field, container.resources.as_ref(), findings);
         if !is_label(name) {
             findings.refuse(
                 format!("{SPEC}.{list}"),

@@ -28,7 +28,9 @@ pub(super) fn read(
         let problem = "must not be ExternalName: the Service reaches the cluster's members";
         findings.refuse(format!("{field}.spec.type"), problem);
     }
-    let (labels, annotations) = labels_and_annotations(template.metadata.as_ref());
+    let metadata = template.metadata.as_ref();
+    not_yet::name_of_template(field, metadata, findings);
+    let (labels, annotations) = labels_and_annotations(metadata);
     Some(TrustedService {
         labels,
         annotations,

@@ -2,7 +2,7 @@ use kube_core::DeserializeGuard;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::trusted::{Meanwhile, Size};
+use crate::trusted::{Meanwhile, Size, SlowLog};
 
 fn sample() -> Value {
     json!({
@@ -160,6 +160,25 @@ fn each_mistake_is_answered_by_a_sentence_that_names_the_field() {
             "/spec/primaryServiceTemplate".to_owned(),
             json!({ "spec": { "type": "ExternalName" } }),
         ),
+        ("/spec/mysqlConfigMapName".to_owned(), json!("-a")),
+        ("/spec/logRotationSchedule".to_owned(), json!("often")),
+        ("/spec/collectors".to_owned(), json!(["a b", "--web.x"])),
+        (
+            "/spec/slowQueryLogConfigTmpl".to_owned(),
+            json!("{{ range .Paths }}"),
+        ),
+        (
+            format!("{pod}/containers/1/resources"),
+            json!({ "requests": { "cpu": "-1" } }),
+        ),
+        (
+            "/spec/podTemplate/overwriteContainers".to_owned(),
+            json!([{ "name": "slow-log", "resources": { "limits": { "cpu": "x" } } }]),
+        ),
+        (
+            "/spec/restore".to_owned(),
+            json!({ "sourceName": "a.b", "sourceNamespace": "", "restorePoint": "2026-01-02T03:04:05Z", "jobConfig": { "threads": 0 } }),
+        ),
     ] {
         let sentences = sentences(&with(&path, value.clone()));
         assert!(!sentences.is_empty(), "{path} = {value} was accepted");
@@ -189,9 +208,10 @@ fn fields_without_effect_are_listed() {
     let spec = manifest["spec"].as_object_mut().unwrap();
     let more = json!({
         "replicationSourceSecretName": "source",
-        "restore": { "sourceName": "a", "sourceNamespace": "b", "restorePoint": "2026-01-02T03:04:05Z", "jobConfig": {} },
+        "restore": { "sourceName": "a", "sourceNamespace": "b", "restorePoint": "2026-01-02T03:04:05Z", "jobConfig": {
+            "serviceAccountName": "x", "bucketConfig": { "bucketName": "y" }, "workVolume": { "emptyDir": {} } } },
         "backupPolicyName": "daily",
-        "collectors": ["info_schema.tables"],
+        "disableSlowQueryLogContainer": true,
         "maxDelaySecondsForPodDeletion": 10,
         "logRotationSchedule": "*/5 * * * *",
         "logRotationSize": 100,
@@ -208,7 +228,7 @@ fn fields_without_effect_are_listed() {
             "brandNew": { "a": 1 },
             "containers": [{ "name": "mysqld", "image": "x", "command": ["mysqld"], "imagePullPolicie": "Always" }],
         },
-        "overwriteContainers": [{ "name": "agent" }, { "name": "copy-moco-init" }, { "name": "slow-log" }],
+        "overwriteContainers": [{ "name": "agent" }, { "name": "copy-moco-init" }, { "name": "slow-log" }, { "name": "mysqld-exporter" }],
     });
     let cluster: MySQLCluster = serde_json::from_value(manifest).unwrap();
     let trusted = validate(&cluster).unwrap();
@@ -238,6 +258,64 @@ fn arguments_of_mysqld_become_options() {
         expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
     );
     assert_eq!(trusted.pod.mysqld.args, None);
+}
+
+#[test]
+fn containers_that_moco_adds_are_as_the_user_asked() {
+    let plain = validate(&with("/spec/collectors", json!([]))).unwrap();
+    assert_eq!(
+        (plain.slow_log, plain.collectors.len()),
+        (SlowLog::Plain, 0)
+    );
+    let off = validate(&with("/spec/disableSlowQueryLogContainer", json!(true))).unwrap();
+    assert_eq!(off.slow_log, SlowLog::Off);
+    let template = json!("[INPUT]\n  Path {{ .Path }}\n");
+    let own = validate(&with("/spec/slowQueryLogConfigTmpl", template)).unwrap();
+    let expected = "[INPUT]\n  Path /var/log/mysql/mysql.slow\n";
+    assert_eq!(own.slow_log, SlowLog::Configured(expected.to_owned()));
+    let overwrite = json!([{ "name": "slow-log", "resources": { "limits": { "cpu": 1 } } }]);
+    let small = validate(&with("/spec/podTemplate/overwriteContainers", overwrite)).unwrap();
+    assert!(small.pod.overwrites.slow_log.resources.is_some());
+    assert_eq!(small.not_yet, []);
+}
+
+#[test]
+fn where_the_first_data_comes_from_is_read() {
+    let restore = json!({
+        "sourceName": "a", "sourceNamespace": "b", "restorePoint": "2026-01-02T03:04:05Z",
+        "schema": "", "users": "x, y,,", "jobConfig": {
+            "serviceAccountName": "s", "bucketConfig": { "bucketName": "y" }, "workVolume": { "emptyDir": {} } },
+    });
+    let trusted = validate(&with("/spec/restore", restore)).unwrap();
+    let restore = trusted.restore.unwrap();
+    assert_eq!(
+        (restore.schema, restore.users),
+        (None, vec!["x".to_owned(), "y".to_owned()])
+    );
+    assert_eq!(restore.restore_point.to_string(), "2026-01-02T03:04:05Z");
+}
+
+#[test]
+fn what_cannot_be_read_of_a_stored_object_is_named() {
+    for (path, value, named) in [
+        ("/spec/replicas", json!("three"), "spec.replicas"),
+        (
+            "/spec/volumeClaimTemplates",
+            json!([{ "metadata": 1 }]),
+            "spec.volumeClaimTemplates[0].metadata",
+        ),
+        ("/spec/podTemplate", json!({}), "spec.podTemplate"),
+    ] {
+        let mut manifest = sample();
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        manifest.pointer_mut(parent).unwrap()[name] = value;
+        let metadata = serde_json::from_value(manifest["metadata"].clone()).unwrap();
+        let invalid = read(&metadata, &manifest["spec"]).unwrap_err();
+        assert_eq!(invalid[0].field, named);
+    }
+    let plain = sample();
+    let metadata = serde_json::from_value(plain["metadata"].clone()).unwrap();
+    assert!(read(&metadata, &plain["spec"]).is_ok());
 }
 
 #[test]

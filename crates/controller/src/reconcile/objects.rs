@@ -6,14 +6,14 @@ use kube::api::DeleteParams;
 use moco_api::TrustedCluster;
 use moco_model::Register;
 use moco_resources::config::NoteKind;
-use moco_resources::{Facts, Objects};
+use moco_resources::{Facts, Images, Objects};
 use serde_json::{Value, json};
 
 use super::apply::Applier;
 use super::inputs::Given;
 use super::replace::{self, Replaceable};
 use super::set::{self, KnownSet, Template};
-use super::{ReconcileError, Reconciler, foreign, is_new, prune, rollout};
+use super::{Notes, ReconcileError, Reconciler, foreign, is_new, prune, rollout};
 use crate::call::{Attempt, call};
 use crate::cluster::ClusterObject;
 use crate::secrets::{SecretTexts, Secrets};
@@ -35,13 +35,13 @@ impl Reconciler {
         }
     }
 
-    /// Writes what differs. Gives sentences about the user's options that have no effect.
+    /// Writes what differs. Gives what was given and has no effect, as far as the objects tell it.
     pub(super) async fn write(
         &mut self,
         cluster: &ClusterObject,
         trusted: &TrustedCluster,
         given: Given,
-    ) -> Result<Vec<String>, ReconcileError> {
+    ) -> Result<Notes, ReconcileError> {
         let pods = if cluster.offline() {
             0
         } else {
@@ -50,21 +50,21 @@ impl Reconciler {
         let store = given.store;
         let mut facts = Facts {
             system_namespace: self.context.namespace.clone(),
-            moco_image: self.context.image.clone(),
+            images: self.context.images.clone(),
             pods,
             user_options: given.user_options,
             passwords: given.passwords,
             certificate: given.certificate,
         };
         let form = self.form(trusted, &facts).await?;
-        facts.moco_image.clone_from(&form.image);
+        facts.images.clone_from(&form.images);
         let objects = moco_resources::objects(trusted, &facts);
         if let Some(store) = store {
             self.store_passwords(store, &objects).await?;
         }
         self.apply_before_set(&objects).await?;
         let partition = match form.template {
-            _ if is_new(cluster) => 0,
+            _ if is_new(cluster) || cluster.rolls_by_force() => 0,
             Template::Changes => pods,
             Template::Same => {
                 let found = self.context.sights.pods(&self.head.id);
@@ -79,18 +79,15 @@ impl Reconciler {
         self.apply_set(form, partition).await?;
         self.apply_budget(&objects).await?;
         self.replace_pods(cluster, partition).await?;
-        let config_map = objects
-            .config_map
-            .metadata
-            .name
-            .as_deref()
-            .unwrap_or_default();
-        prune::config_maps(&self.context, &self.head, config_map).await?;
+        prune::config_maps(&self.context, &self.head, &objects).await?;
         let without_effect = objects
             .notes
             .iter()
             .filter(|note| note.kind != NoteKind::Translated);
-        Ok(without_effect.map(|note| note.sentence.clone()).collect())
+        Ok(Notes {
+            options: without_effect.map(|note| note.sentence.clone()).collect(),
+            fields: objects.without_effect,
+        })
     }
 
     /// The next form of the StatefulSet.
@@ -99,14 +96,14 @@ impl Reconciler {
         trusted: &TrustedCluster,
         facts: &Facts,
     ) -> Result<set::Form, ReconcileError> {
-        let make = |image: &str| -> Value {
+        let make = |images: &Images| -> Value {
             let facts = Facts {
-                moco_image: image.to_owned(),
+                images: images.clone(),
                 ..facts.clone()
             };
             json!(moco_resources::objects(trusted, &facts).stateful_set)
         };
-        let own = self.context.image.as_str();
+        let own = &self.context.images;
         let mark = self.context.sights.mark(&set::key(&self.head));
         if let Some(known) = self
             .set
@@ -124,12 +121,12 @@ impl Reconciler {
         }
         // Before pods are said to change, the API server is asked: it knows every default and every
         // spelling of the same value.
-        let (wanted, image) = set::as_live(&live, own, make);
+        let (wanted, images) = set::as_live(&live, own, make);
         let same = set::would_change_nothing(&self.context, &self.head, &live, &wanted).await;
         if same {
             return Ok(set::Form {
-                wanted: make(&image),
-                image,
+                wanted: make(&images),
+                images,
                 template: Template::Same,
             });
         }
@@ -177,10 +174,16 @@ impl Reconciler {
         ] {
             applier.apply(secret).await.map_err(ReconcileError::Apply)?;
         }
-        applier
-            .apply(&objects.config_map)
-            .await
-            .map_err(ReconcileError::Apply)?;
+        let config_maps = [
+            Some(&objects.config_map),
+            objects.slow_log_config_map.as_ref(),
+        ];
+        for config_map in config_maps.into_iter().flatten() {
+            applier
+                .apply(config_map)
+                .await
+                .map_err(ReconcileError::Apply)?;
+        }
         applier
             .apply(&objects.service_account)
             .await
@@ -208,7 +211,7 @@ impl Reconciler {
             .map_err(ReconcileError::Apply)?;
         self.set = Some(KnownSet {
             mark,
-            image: form.image,
+            images: form.images,
             frame,
         });
         Ok(())

@@ -1,39 +1,53 @@
-//! Removing old forms of my.cnf.
+//! Removing old forms of my.cnf, and of the slow query log's configuration.
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use moco_api::constants::labels;
+use moco_api::names;
+use moco_resources::Objects;
 
 use super::ReconcileError;
 use crate::call::{Attempt, call};
 use crate::context::Context;
 use crate::watch::ClusterHead;
 
-/// Forms of my.cnf that are kept.
+/// Forms that are kept of each.
 const KEPT: usize = 10;
 
-/// Removes the oldest ConfigMaps of a cluster beyond [`KEPT`]; `current` always stays. While pods of an older
-/// template are left nothing is removed: Kubernetes may have to make such a pod again, and it names an older one.
+/// Removes the oldest ConfigMaps of a cluster beyond [`KEPT`] of a kind; the current ones always stay. While pods of an
+/// older template are left nothing is removed: Kubernetes may have to make such a pod again, and it names an older one.
 pub(super) async fn config_maps(
     context: &Context,
     head: &ClusterHead,
-    current: &str,
+    objects: &Objects,
 ) -> Result<(), ReconcileError> {
     let set = context.sights.set(&head.id);
     if !set.is_some_and(|set| set.is_of_one_revision()) {
         return Ok(());
     }
+    let name = |object: Option<&ConfigMap>| {
+        let name = object.and_then(|object| object.metadata.name.clone());
+        name.unwrap_or_default()
+    };
+    let my_cnf = format!("{}.", head.id.prefixed_name());
+    of_kind(context, head, &my_cnf, &name(Some(&objects.config_map))).await?;
+    let slow_log = names::slow_log_config_map_prefix(&head.id);
+    let current = name(objects.slow_log_config_map.as_ref());
+    of_kind(context, head, &slow_log, &current).await
+}
+
+/// The same for those whose names begin with `prefix`.
+async fn of_kind(
+    context: &Context,
+    head: &ClusterHead,
+    prefix: &str,
+    current: &str,
+) -> Result<(), ReconcileError> {
     let namespace = &head.id.namespace;
-    let prefix = format!("{}.", head.id.prefixed_name());
     let names = context.sights.names_of("ConfigMap", namespace);
-    if names
-        .iter()
-        .filter(|name| name.starts_with(&prefix))
-        .count()
-        <= KEPT
-    {
+    if names.iter().filter(|name| name.starts_with(prefix)).count() <= KEPT {
         return Ok(());
     }
     let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(context.client.clone(), namespace);
@@ -45,7 +59,7 @@ pub(super) async fn config_maps(
         head.id.name
     );
     let params = ListParams::default().labels(&selector);
-    let attempt = Attempt::new("list", "ConfigMap", namespace, &prefix);
+    let attempt = Attempt::new("list", "ConfigMap", namespace, prefix);
     let found = call(attempt, api.list(&params))
         .await
         .map_err(ReconcileError::Call)?;
@@ -54,7 +68,7 @@ pub(super) async fn config_maps(
         .into_iter()
         .map(|object| object.metadata)
         .collect();
-    for (name, uid) in superfluous(&found, &prefix, current) {
+    for (name, uid) in superfluous(&found, prefix, current) {
         tracing::info!(cluster = %head.id, "removing the old ConfigMap {name}");
         let preconditions = Preconditions {
             uid: Some(uid),

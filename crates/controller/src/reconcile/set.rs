@@ -1,14 +1,15 @@
 //! The StatefulSet: the one object of which a careless write restarts a database.
 //!
-//! The image that members copy the program from is part of the pods' template. A new version of the
-//! operator must not restart anything, so a set keeps the image that it has as long as nothing else
-//! in it changes.
+//! The images of MOCO's containers, above all the one that members copy the program from, are part of
+//! the pods' template. A new version of the operator must not restart anything, so a set keeps the
+//! images that it has as long as nothing else in it changes.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
 use moco_api::constants::{FIELD_MANAGER, containers};
+use moco_resources::Images;
 use serde_json::{Value, json};
 
 use super::ReconcileError;
@@ -24,8 +25,8 @@ const PARTITION: &str = "/spec/updateStrategy/rollingUpdate/partition";
 pub(super) struct KnownSet {
     /// Its mark at that time.
     pub(super) mark: Mark,
-    /// The image that its members copy the program from.
-    pub(super) image: String,
+    /// The images of MOCO's containers in it.
+    pub(super) images: Images,
     /// What was applied, without the number of pods and the partition.
     pub(super) frame: Value,
 }
@@ -34,8 +35,8 @@ pub(super) struct KnownSet {
 pub(super) struct Form {
     /// The set to apply, but for the partition.
     pub(super) wanted: Value,
-    /// The image that its members copy the program from.
-    pub(super) image: String,
+    /// The images of MOCO's containers in it.
+    pub(super) images: Images,
     /// Whether the template differs from the one in the cluster.
     pub(super) template: Template,
 }
@@ -77,54 +78,54 @@ pub(super) async fn read(
 /// The form after what is known from the last pass, if it is still so.
 pub(super) fn form_of_known(
     known: &KnownSet,
-    own_image: &str,
-    make: impl Fn(&str) -> Value,
+    own: &Images,
+    make: impl Fn(&Images) -> Value,
 ) -> Form {
-    let wanted = make(&known.image);
+    let wanted = make(&known.images);
     if frame(&wanted) == known.frame {
         return Form {
             wanted,
-            image: known.image.clone(),
+            images: known.images.clone(),
             template: Template::Same,
         };
     }
-    changed(own_image, make)
+    changed(own, make)
 }
 
 /// The form after what is in the cluster.
 pub(super) fn form_of_live(
     live: &DynamicObject,
-    own_image: &str,
-    make: impl Fn(&str) -> Value,
+    own: &Images,
+    make: impl Fn(&Images) -> Value,
 ) -> Form {
-    let (compared, image) = as_live(live, own_image, &make);
+    let (compared, images) = as_live(live, own, &make);
     let value = json!({ "metadata": live.metadata, "spec": live.data.get("spec") });
     if is_as_wanted(&compared, &value, &live.metadata) {
         return Form {
-            wanted: make(&image),
-            image,
+            wanted: make(&images),
+            images,
             template: Template::Same,
         };
     }
-    changed(own_image, make)
+    changed(own, make)
 }
 
-/// The set as wanted, but with the image, the number of pods and the partition that it has; and that
-/// image.
+/// The set as wanted, but with the images, the number of pods and the partition that it has; and
+/// those images.
 pub(super) fn as_live(
     live: &DynamicObject,
-    own_image: &str,
-    make: impl Fn(&str) -> Value,
-) -> (Value, String) {
-    let image = image_of(live).unwrap_or(own_image).to_owned();
-    let mut wanted = make(&image);
+    own: &Images,
+    make: impl Fn(&Images) -> Value,
+) -> (Value, Images) {
+    let images = images_of(live, own);
+    let mut wanted = make(&images);
     let value = json!({ "spec": live.data.get("spec") });
     for field in [REPLICAS, PARTITION] {
         if let (Some(place), Some(found)) = (wanted.pointer_mut(field), value.pointer(field)) {
             *place = found.clone();
         }
     }
-    (wanted, image)
+    (wanted, images)
 }
 
 /// Asks the API server whether applying `wanted` would leave the spec as it is. When it does not
@@ -146,11 +147,10 @@ pub(super) async fn would_change_nothing(
 }
 
 /// The form of a set whose pods are made otherwise than before.
-pub(super) fn changed(own_image: &str, make: impl Fn(&str) -> Value) -> Form {
-    let image = own_image.to_owned();
+pub(super) fn changed(own: &Images, make: impl Fn(&Images) -> Value) -> Form {
     Form {
-        wanted: make(own_image),
-        image,
+        wanted: make(own),
+        images: own.clone(),
         template: Template::Changes,
     }
 }
@@ -174,20 +174,21 @@ pub(super) fn frame(wanted: &Value) -> Value {
     frame
 }
 
-/// The image that a set's members copy the program from.
-fn image_of(live: &DynamicObject) -> Option<&str> {
-    let containers = live
-        .data
-        .pointer("/spec/template/spec/initContainers")?
-        .as_array()?;
-    let name = |container: &Value| {
-        container.get("name").and_then(Value::as_str) == Some(containers::COPY_INIT)
+/// The images of MOCO's containers in a set, and the operator's own where it has none.
+fn images_of(live: &DynamicObject, own: &Images) -> Images {
+    let image = |list: &str, name: &str| {
+        let containers = live.data.pointer("/spec/template/spec")?.get(list)?;
+        let mut named = containers
+            .as_array()?
+            .iter()
+            .filter(|container| container.get("name").and_then(Value::as_str) == Some(name));
+        named.next()?.get("image")?.as_str().map(str::to_owned)
     };
-    containers
-        .iter()
-        .find(|container| name(container))?
-        .get("image")?
-        .as_str()
+    Images {
+        moco: image("initContainers", containers::COPY_INIT).unwrap_or_else(|| own.moco.clone()),
+        fluent_bit: image("containers", containers::SLOW_LOG).or_else(|| own.fluent_bit.clone()),
+        exporter: image("containers", containers::EXPORTER).or_else(|| own.exporter.clone()),
+    }
 }
 
 #[cfg(test)]
@@ -197,21 +198,29 @@ mod tests {
 
     use super::*;
 
-    fn made(image: &str, setting: &str) -> Value {
+    fn images(moco: &str) -> Images {
+        Images {
+            moco: moco.to_owned(),
+            fluent_bit: None,
+            exporter: None,
+        }
+    }
+
+    fn made(images: &Images, setting: &str) -> Value {
         json!({
             "metadata": { "name": "moco-db" },
             "spec": {
                 "replicas": 3,
                 "updateStrategy": { "rollingUpdate": { "partition": 3 } },
                 "template": { "spec": {
-                    "initContainers": [{ "name": containers::COPY_INIT, "image": image }],
+                    "initContainers": [{ "name": containers::COPY_INIT, "image": images.moco }],
                     "hostname": setting,
                 } },
             },
         })
     }
 
-    fn live(image: &str, setting: &str) -> DynamicObject {
+    fn live(moco: &str, setting: &str) -> DynamicObject {
         let fields = json!({ "f:spec": {
             "f:replicas": {},
             "f:updateStrategy": { "f:rollingUpdate": { "f:partition": {} } },
@@ -226,7 +235,7 @@ mod tests {
             fields_v1: Some(FieldsV1(fields)),
             ..ManagedFieldsEntry::default()
         };
-        let mut spec = made(image, setting)["spec"].clone();
+        let mut spec = made(&images(moco), setting)["spec"].clone();
         spec["replicas"] = json!(1);
         spec["updateStrategy"]["rollingUpdate"]["partition"] = json!(0);
         DynamicObject {
@@ -241,39 +250,57 @@ mod tests {
 
     #[test]
     fn a_new_operator_alone_changes_no_template() {
-        let form = form_of_live(&live("moco:1", "a"), "moco:2", |image| made(image, "a"));
+        let form = form_of_live(&live("moco:1", "a"), &images("moco:2"), |images| {
+            made(images, "a")
+        });
         assert_eq!(
-            (form.template, form.image.as_str()),
+            (form.template, form.images.moco.as_str()),
             (Template::Same, "moco:1")
         );
         assert_eq!(
             form.wanted,
-            made("moco:1", "a"),
+            made(&images("moco:1"), "a"),
             "the number of pods is the wanted one"
         );
     }
 
     #[test]
     fn a_change_of_the_pods_takes_the_new_image_along() {
-        let form = form_of_live(&live("moco:1", "a"), "moco:2", |image| made(image, "b"));
+        let form = form_of_live(&live("moco:1", "a"), &images("moco:2"), |images| {
+            made(images, "b")
+        });
         assert_eq!(
-            (form.template, form.image.as_str()),
+            (form.template, form.images.moco.as_str()),
             (Template::Changes, "moco:2")
         );
         let known = KnownSet {
             mark: Mark::of("StatefulSet", &ObjectMeta::default()),
-            image: "moco:1".to_owned(),
-            frame: frame(&made("moco:1", "a")),
+            images: images("moco:1"),
+            frame: frame(&made(&images("moco:1"), "a")),
         };
-        let same = form_of_known(&known, "moco:2", |image| made(image, "a"));
+        let same = form_of_known(&known, &images("moco:2"), |images| made(images, "a"));
         assert_eq!(
-            (same.template, same.image.as_str()),
+            (same.template, same.images.moco.as_str()),
             (Template::Same, "moco:1")
         );
-        let other = form_of_known(&known, "moco:2", |image| made(image, "b"));
+        let other = form_of_known(&known, &images("moco:2"), |images| made(images, "b"));
         assert_eq!(
-            (other.template, other.image.as_str()),
+            (other.template, other.images.moco.as_str()),
             (Template::Changes, "moco:2")
         );
+    }
+
+    #[test]
+    fn containers_of_others_keep_their_images_too_and_missing_ones_get_the_operators() {
+        let mut set = live("moco:1", "a");
+        let mut own = images("moco:2");
+        own.fluent_bit = Some("fluent-bit:2".to_owned());
+        own.exporter = Some("exporter:2".to_owned());
+        let slow_log = json!([{ "name": containers::SLOW_LOG, "image": "fluent-bit:1" }]);
+        set.data["spec"]["template"]["spec"]["containers"] = slow_log;
+        let kept = images_of(&set, &own);
+        assert_eq!(kept.moco, "moco:1");
+        assert_eq!(kept.fluent_bit.as_deref(), Some("fluent-bit:1"));
+        assert_eq!(kept.exporter.as_deref(), Some("exporter:2"));
     }
 }

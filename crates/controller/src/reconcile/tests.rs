@@ -30,7 +30,18 @@ impl World {
 
     /// A pass over a cluster with this spec and status.
     async fn pass(&mut self, spec: Value, status: Value) -> Reconciled {
+        self.pass_annotated(spec, status, json!({})).await
+    }
+
+    /// The same with annotations.
+    async fn pass_annotated(
+        &mut self,
+        spec: Value,
+        status: Value,
+        annotations: Value,
+    ) -> Reconciled {
         let mut json = cluster_json(spec, &status);
+        json["metadata"]["annotations"] = annotations;
         if let Some(stored) = self.server.get(DB) {
             json["metadata"]["finalizers"] = stored["metadata"]["finalizers"].clone();
         }
@@ -160,7 +171,7 @@ async fn a_lost_master_copy_is_restored_and_never_made_anew() {
 async fn a_new_operator_changes_no_pod_until_something_else_does() {
     let mut world = World::new().await;
     world.settled(recorded()).await;
-    world.context.image = "moco:2".to_owned();
+    world.context.images.moco = "moco:2".to_owned();
     world.reconciler = Reconciler::new(world.context.clone(), head());
     let image = |world: &World| {
         world.server.get(SET).unwrap()["spec"]["template"]["spec"]["initContainers"][0]["image"]
@@ -195,6 +206,26 @@ async fn pods_of_a_cluster_that_never_worked_are_replaced_freely() {
     };
     assert_eq!(partition(&world), json!(0));
     world.pass(json!({ "replicas": 3 }), recorded()).await;
+    assert_eq!(partition(&world), json!(3));
+}
+
+#[tokio::test]
+async fn a_change_is_left_to_kubernetes_when_a_person_says_so() {
+    let mut world = World::new().await;
+    world.settled(recorded()).await;
+    let container = json!({ "name": "mysqld", "image": "mysql:9.7.5" });
+    let spec = json!({ "replicas": 3, "podTemplate": { "spec": { "containers": [container] } } });
+    let partition = |world: &World| {
+        let set = world.server.get(SET).unwrap();
+        set["spec"]["updateStrategy"]["rollingUpdate"]["partition"].clone()
+    };
+    world.pass(spec.clone(), recorded()).await;
+    assert_eq!(partition(&world), json!(3));
+    let force = json!({ "moco.cybozu.com/force-rolling-update": "true" });
+    world.pass_annotated(spec.clone(), recorded(), force).await;
+    assert_eq!(partition(&world), json!(0));
+    let no_force = json!({ "moco.cybozu.com/force-rolling-update": "false" });
+    world.pass_annotated(spec, recorded(), no_force).await;
     assert_eq!(partition(&world), json!(3));
 }
 
@@ -238,6 +269,36 @@ async fn an_object_of_somebody_else_is_left_alone_and_named() {
         "{sentence}"
     );
     assert_eq!(world.server.get(path), before);
+}
+
+#[tokio::test]
+async fn a_container_whose_image_is_not_known_is_told_and_one_whose_image_is_known_is_made() {
+    let mut world = World::new().await;
+    let spec = json!({ "replicas": 3, "collectors": ["info_schema.tables"] });
+    let reconciled = world.pass(spec.clone(), json!({})).await;
+    let notes = reconciled.notes.unwrap();
+    assert_eq!(notes.fields.len(), 1);
+    assert!(notes.fields[0].starts_with("spec.collectors has no effect"));
+    let images = &mut world.context.images;
+    images.exporter = Some("exporter:1".to_owned());
+    images.fluent_bit = Some("fluent-bit:1".to_owned());
+    world.reconciler = Reconciler::new(world.context.clone(), head());
+    let reconciled = world.pass(spec, json!({})).await;
+    assert_eq!(reconciled.notes.unwrap().fields, Vec::<String>::new());
+    let set = world.server.get(SET).unwrap();
+    let containers = set["spec"]["template"]["spec"]["containers"].as_array();
+    let named: Vec<_> = containers
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(named, ["mysqld", "slow-log", "mysqld-exporter"]);
+    let writes = world.server.take_writes();
+    assert!(
+        writes
+            .iter()
+            .any(|(_, path)| path.contains("configmaps/moco-slow-log-agent-config-db."))
+    );
 }
 
 #[tokio::test]
@@ -357,7 +418,7 @@ async fn another_spelling_of_the_same_template_is_no_change_of_the_pods() {
     let mut unowned = world.server.get(SET).unwrap();
     unowned["metadata"]["managedFields"] = json!([]);
     world.server.put(SET, unowned);
-    world.context.image = "moco:2".to_owned();
+    world.context.images.moco = "moco:2".to_owned();
     world.reconciler = Reconciler::new(world.context.clone(), head());
     world.pass(json!({ "replicas": 3 }), recorded()).await;
     let set = world.server.get(SET).unwrap();

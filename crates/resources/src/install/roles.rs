@@ -113,24 +113,13 @@ fn at_home() -> Vec<Value> {
 /// Rights for users of a namespace, joined to Kubernetes' own roles of that name. Nobody but the
 /// controller writes the status: the register in it says who is primary.
 pub(super) fn of_tenants() -> Vec<Value> {
-    let role = |name: &str, joined: &[&str], verbs: &[&str]| {
-        let mut labels = labels();
-        if let Value::Object(labels) = &mut labels {
-            for to in joined {
-                let key = format!("rbac.authorization.k8s.io/aggregate-to-{to}");
-                labels.insert(key, json!("true"));
-            }
-        }
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": { "name": name, "labels": labels },
-            "rules": [
-                rule("moco.cybozu.com", &["mysqlclusters"], verbs),
-                rule("moco.cybozu.com", &["mysqlclusters/status"], &["get"]),
-            ],
-        })
+    let clusters = |verbs: &[&str]| {
+        vec![
+            rule("moco.cybozu.com", &["mysqlclusters"], verbs),
+            rule("moco.cybozu.com", &["mysqlclusters/status"], &["get"]),
+        ]
     };
+    let policies = |verbs: &[&str]| vec![rule("moco.cybozu.com", &["backuppolicies"], verbs)];
     let edit = [
         "get",
         "list",
@@ -141,12 +130,36 @@ pub(super) fn of_tenants() -> Vec<Value> {
         "delete",
         "deletecollection",
     ];
+    let view = ["get", "list", "watch"];
     vec![
-        role("moco-mysqlcluster-editor", &["admin", "edit"], &edit),
         role(
-            "moco-mysqlcluster-viewer",
-            &["view"],
-            &["get", "list", "watch"],
+            "moco-mysqlcluster-editor",
+            &["admin", "edit"],
+            &clusters(&edit),
         ),
+        role("moco-mysqlcluster-viewer", &["view"], &clusters(&view)),
+        role(
+            "moco-backuppolicy-editor",
+            &["admin", "edit"],
+            &policies(&edit),
+        ),
+        role("moco-backuppolicy-viewer", &["view"], &policies(&view)),
     ]
+}
+
+/// A role that is joined to others.
+fn role(name: &str, joined: &[&str], rules: &[Value]) -> Value {
+    let mut labels = labels();
+    if let Value::Object(labels) = &mut labels {
+        for to in joined {
+            let key = format!("rbac.authorization.k8s.io/aggregate-to-{to}");
+            labels.insert(key, json!("true"));
+        }
+    }
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": { "name": name, "labels": labels },
+        "rules": rules,
+    })
 }

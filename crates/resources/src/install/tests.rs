@@ -53,3 +53,39 @@ fn tenants_cannot_write_the_status() {
         }
     }
 }
+
+#[test]
+fn what_the_api_server_refuses_is_put_into_force() {
+    let all = without_definitions();
+    let of_kind = |kind: &str| {
+        all.iter()
+            .filter(|object| object["kind"] == kind)
+            .collect::<Vec<_>>()
+    };
+    let policies = of_kind("ValidatingAdmissionPolicy");
+    let bindings = of_kind("ValidatingAdmissionPolicyBinding");
+    assert_eq!((policies.len(), bindings.len()), (2, 2));
+    for (policy, binding) in policies.iter().zip(&bindings) {
+        assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
+        assert_eq!(binding["spec"]["validationActions"], json!(["Deny"]));
+        let asks = policy["spec"].get("paramKind").is_some();
+        assert_eq!(binding["spec"].get("paramRef").is_some(), asks);
+        assert!(
+            policy["spec"].get("matchConstraints").is_some(),
+            "matches nothing else"
+        );
+    }
+}
+
+#[test]
+fn tenants_have_a_role_to_see_and_one_to_change_each_kind() {
+    let names: Vec<_> = roles::of_tenants()
+        .iter()
+        .map(|role| role["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    for kind in ["mysqlcluster", "backuppolicy"] {
+        for may in ["editor", "viewer"] {
+            assert!(names.contains(&format!("moco-{kind}-{may}")));
+        }
+    }
+}

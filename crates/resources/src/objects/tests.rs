@@ -33,7 +33,11 @@ fn cluster(namespace: &str, name: &str, change: impl FnOnce(&mut Value)) -> Trus
 fn facts() -> Facts {
     Facts {
         system_namespace: "moco-system".to_owned(),
-        moco_image: "moco:test".to_owned(),
+        images: Images {
+            moco: "moco:test".to_owned(),
+            fluent_bit: None,
+            exporter: None,
+        },
         pods: 3,
         user_options: [("max_connections".to_owned(), "10".to_owned())].into(),
         passwords: Passwords::collect(|_| Some(PASSWORD.to_owned())).unwrap(),
@@ -141,6 +145,77 @@ fn what_the_user_gives_is_kept_beside_what_moco_adds() {
 }
 
 #[test]
+fn containers_that_were_asked_for_are_there_with_what_they_need() {
+    let asked = cluster("prod", "orders", |manifest| {
+        manifest["spec"]["collectors"] = json!(["info_schema.tables", "engine_innodb_status"]);
+        manifest["spec"]["podTemplate"]["overwriteContainers"] = json!([
+            { "name": "slow-log", "resources": { "requests": { "cpu": "10m" } } },
+            { "name": "mysqld-exporter", "securityContext": { "runAsUser": 65534 } },
+        ]);
+    });
+    let images = Images {
+        fluent_bit: Some("fluent-bit:test".to_owned()),
+        exporter: Some("exporter:test".to_owned()),
+        ..facts().images
+    };
+    let all = objects(&asked, &Facts { images, ..facts() });
+    assert_eq!(all.without_effect, Vec::<String>::new());
+    let pod = all.stateful_set.spec.unwrap().template.spec.unwrap();
+    let volumes = pod.volumes.unwrap();
+    let added = volumes.iter().filter(|volume| {
+        let name = volume.name.as_str();
+        matches!(name, "slow-fluent-bit-config" | "moco-exporter")
+    });
+    let mut shown: Vec<_> = pod.containers[1..].iter().map(value).collect();
+    shown.extend(added.map(value));
+    shown.push(value(&all.slow_log_config_map.unwrap()));
+    insta::assert_snapshot!("sidecars", to_yaml(&shown).unwrap());
+}
+
+#[test]
+fn what_lacks_its_image_is_told_and_nothing_else() {
+    let silent = cluster("prod", "orders", |_| ());
+    let all = objects(&silent, &facts());
+    assert_eq!(all.without_effect, Vec::<String>::new());
+    assert_eq!(all.slow_log_config_map, None);
+    let asked = cluster("prod", "orders", |manifest| {
+        manifest["spec"]["collectors"] = json!(["x"]);
+        manifest["spec"]["slowQueryLogConfigTmpl"] = json!("{{ .Path }}");
+    });
+    let all = objects(&asked, &facts());
+    let fields: Vec<_> = all
+        .without_effect
+        .iter()
+        .map(|sentence| sentence.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(fields, ["spec.slowQueryLogConfigTmpl", "spec.collectors"]);
+    assert!(all.stateful_set == objects(&silent, &facts()).stateful_set);
+}
+
+#[test]
+fn a_container_that_is_switched_off_is_not_there_and_its_name_is_free() {
+    let images = Images {
+        fluent_bit: Some("fluent-bit:test".to_owned()),
+        ..facts().images
+    };
+    let off = cluster("prod", "orders", |manifest| {
+        manifest["spec"]["disableSlowQueryLogContainer"] = json!(true);
+        let containers = &mut manifest["spec"]["podTemplate"]["spec"]["containers"];
+        let mine = json!({ "name": "slow-log", "image": "mine" });
+        containers.as_array_mut().unwrap().push(mine);
+    });
+    let all = objects(&off, &Facts { images, ..facts() });
+    assert_eq!(all.slow_log_config_map, None);
+    let pod = all.stateful_set.spec.unwrap().template.spec.unwrap();
+    let images: Vec<_> = pod
+        .containers
+        .iter()
+        .map(|one| one.image.as_deref())
+        .collect();
+    assert_eq!(images, [Some("mysql:9.7.4"), Some("mine")]);
+}
+
+#[test]
 fn the_longest_names_fit_every_limit() {
     let (namespace, name) = ("n".repeat(63), "c".repeat(40));
     let all = objects(
@@ -235,6 +310,14 @@ fn a_cluster_of_one_has_no_disruption_budget() {
         manifest["spec"]["replicas"] = json!(1);
     });
     assert_eq!(objects(&one, &facts()).disruption_budget, None);
+}
+
+#[test]
+fn a_cluster_without_pods_has_no_disruption_budget() {
+    let plain = cluster("prod", "orders", |_| ());
+    let all = objects(&plain, &Facts { pods: 0, ..facts() });
+    assert_eq!(all.disruption_budget, None);
+    assert_eq!(all.stateful_set.spec.unwrap().replicas, Some(0));
 }
 
 #[test]

@@ -219,19 +219,42 @@ fn options(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_option_that_moco_sets_is_in_the_page_about_options() {
+fn every_option_that_moco_sets_is_in_the_page_about_options_where_it_belongs() {
     let page = checkout::text("docs/my-cnf.md");
-    for (file, at_least) in [("fixed", 35), ("defaults", 35)] {
+    for (file, at_least, heading) in [
+        ("fixed", 35, "## What you cannot replace"),
+        ("defaults", 35, "## Defaults that you can replace"),
+    ] {
         let options = options(&format!("crates/resources/src/config/{file}.rs"));
         assert!(
             options.len() >= at_least,
             "only {} options of {file} were read",
             options.len()
         );
+        let part = checkout::section(&page, heading);
         let missing: Vec<_> = options
             .iter()
-            .filter(|name| !page.contains(&format!("`{name}`")))
+            .filter(|name| !part.contains(&format!("`{name}`")))
             .collect();
         assert_eq!(missing, Vec::<&String>::new(), "of {file}");
     }
+}
+
+#[test]
+fn every_reserved_name_is_in_the_page_about_manifests() {
+    let page = checkout::text("docs/manifest.md");
+    let rules = checkout::text("crates/api/src/rules.rs");
+    let (_, rest) = rules
+        .split_once("spec.podTemplate.spec.volumes: the names ")
+        .unwrap();
+    let names = rest.split_once(" are reserved").unwrap().0;
+    let names: Vec<_> = names
+        .split([',', ' '])
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(names.len() > 10, "only {names:?}");
+    let missing = names
+        .into_iter()
+        .filter(|name| *name != "and" && !page.contains(&format!("`{name}`")));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&str>::new());
 }

@@ -8,6 +8,8 @@ mod checkout;
 #[cfg(test)]
 mod code_map;
 #[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod faults;
