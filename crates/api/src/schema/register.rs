@@ -50,6 +50,7 @@ pub(crate) fn register(_: &mut SchemaGenerator) -> Schema {
                     },
                     "because": { "type": "string" },
                     "mustHold": { "type": "string" },
+                    "writer": { "type": "string" },
                 },
             },
             "revision": { "type": "integer", "format": "int64", "minimum": 0 },
