@@ -1,20 +1,32 @@
-//! Completion behind `kubectl moco`, in the form that kubectl asks of plugins: it runs
-//! `kubectl_complete-moco` with the words so far and reads one candidate a line, a tab before its
-//! description, and a number in the last line that says how the shell treats them.
+//! Completion, in the form that kubectl asks of plugins: it runs `kubectl_complete-moco` with the words
+//! so far and reads one candidate a line, a tab before its description, and a number in the last line
+//! that says how the shell treats them. The scripts for `kubectl-moco` itself ask for the same, so that
+//! every shell completes the same, names of clusters included.
 //!
 //! An error completes nothing; there is nobody to show it to.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use clap::{Arg, Command, CommandFactory as _, Parser};
+use clap::{Arg, Command, CommandFactory as _, Parser, ValueHint};
 
 use crate::calls::Calls;
-use crate::cli::Cli;
+use crate::cli::{Cli, ForShell};
 use crate::connection::Connection;
 
 /// "Offer no files": bit 2 of the number that kubectl reads (cobra's `ShellCompDirectiveNoFileComp`).
 const NO_FILES: &str = ":4";
+/// The shell offers files where nothing else is offered (cobra's `ShellCompDirectiveDefault`).
+const FILES: &str = ":0";
+
+/// The script that completes `kubectl-moco` in a shell.
+pub(crate) const fn script(shell: ForShell) -> &'static str {
+    match shell {
+        ForShell::Bash => include_str!("complete/bash.sh"),
+        ForShell::Zsh => include_str!("complete/zsh.sh"),
+        ForShell::Fish => include_str!("complete/fish.fish"),
+    }
+}
 
 /// Who presses the tab key does not wait longer for the API server.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,6 +38,8 @@ enum Place {
     Words(Vec<(String, String)>),
     /// The name of a cluster.
     Cluster,
+    /// The name of a file.
+    File,
     /// Nothing that is known.
     Unknown,
 }
@@ -51,15 +65,16 @@ pub(crate) async fn answer(words: &[String]) -> String {
         .split_last()
         .map_or(("", words), |(typed, before)| (typed.as_str(), before));
     let context = context(before, typed);
-    let candidates = match context.place {
-        Place::Words(words) => words,
-        Place::Cluster => clusters(&context.connection).await,
-        Place::Unknown => Vec::new(),
+    let (candidates, files) = match context.place {
+        Place::Words(words) => (words, NO_FILES),
+        Place::Cluster => (clusters(&context.connection).await, NO_FILES),
+        Place::File => (Vec::new(), FILES),
+        Place::Unknown => (Vec::new(), NO_FILES),
     };
-    text(&candidates, typed)
+    text(&candidates, typed, files)
 }
 
-fn text(candidates: &[(String, String)], typed: &str) -> String {
+fn text(candidates: &[(String, String)], typed: &str, files: &str) -> String {
     let mut text = String::new();
     for (word, help) in candidates
         .iter()
@@ -70,7 +85,7 @@ fn text(candidates: &[(String, String)], typed: &str) -> String {
             help => writeln!(text, "{word}\t{help}"),
         };
     }
-    text + NO_FILES + "\n"
+    text + files + "\n"
 }
 
 async fn clusters(flags: &[String]) -> Vec<(String, String)> {
@@ -185,6 +200,9 @@ fn values(arg: &Arg) -> Place {
     if arg.get_id() == "cluster" {
         return Place::Cluster;
     }
+    if arg.get_value_hint() == ValueHint::FilePath {
+        return Place::File;
+    }
     let known: Vec<_> = arg
         .get_possible_values()
         .iter()
@@ -241,6 +259,8 @@ mod tests {
             "stop clustering ",
             "credential show ",
             "credential ",
+            "logs -f ",
+            "report ",
         ] {
             assert_eq!(at(line).place, Place::Cluster, "{line}");
         }
@@ -258,8 +278,11 @@ mod tests {
         assert_eq!(words("mysql -itu "), users);
         assert_eq!(words("credential --mysql-user "), users);
         assert_eq!(words("credential --format "), ["plain", "mycnf"]);
-        assert_eq!(words("status -o "), ["json", "yaml"]);
+        assert_eq!(words("status -o "), ["json", "yaml", "wide"]);
+        assert_eq!(words("failovers -o "), ["json", "yaml"]);
         assert_eq!(at("switchover --to ").place, Place::Unknown);
+        assert_eq!(at("plan -f ").place, Place::File);
+        assert_eq!(at("report orders --file ").place, Place::File);
     }
 
     #[test]
@@ -273,6 +296,33 @@ mod tests {
     fn the_answer_is_what_kubectl_reads() {
         let candidates = [("one", "first"), ("other", ""), ("two", "")]
             .map(|(word, help)| (word.to_owned(), help.to_owned()));
-        assert_eq!(text(&candidates, "o"), "one\tfirst\nother\n:4\n");
+        assert_eq!(text(&candidates, "o", NO_FILES), "one\tfirst\nother\n:4\n");
+    }
+
+    /// Runs the script in a real bash, with a function in the place of the program.
+    #[test]
+    fn bash_offers_what_the_program_answers_and_files_where_it_says_so() {
+        let offered = |typed: &str| {
+            let test = format!(
+                "asked() {{ echo \"$*\" >&2; printf 'orders\\ta cluster\\norphans\\n:0\\n'; }}\n\
+                 compopt() {{ echo \"compopt $*\"; }}\n{}\nCOMP_WORDS=(asked {typed}); COMP_CWORD=2\n\
+                 _kubectl_moco; echo \"${{COMPREPLY[*]}}\"",
+                script(ForShell::Bash)
+            );
+            let run = std::process::Command::new("bash")
+                .args(["-c", &test])
+                .output();
+            String::from_utf8(run.unwrap().stdout).unwrap()
+        };
+        assert_eq!(offered("status or"), "compopt -o default\norders orphans\n");
+    }
+
+    #[test]
+    fn every_shell_asks_the_program_itself() {
+        for shell in [ForShell::Bash, ForShell::Zsh, ForShell::Fish] {
+            let script = script(shell);
+            assert!(script.contains("__complete -- "), "{shell:?}");
+            assert!(script.contains("kubectl-moco"), "{shell:?}");
+        }
     }
 }
