@@ -10,6 +10,7 @@ use moco_api::constants::{annotations, conditions};
 use moco_api::{Invalid, MySQLCluster, TrustedCluster, validate};
 use moco_model::Register;
 use moco_planner::Problem;
+use moco_resources::Images;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -18,12 +19,13 @@ use crate::difference::{Difference, differences};
 
 mod effects;
 mod file;
+mod images;
 mod made;
 mod options;
 mod run;
 mod text;
 
-use effects::{Effect, Situation};
+use effects::{Effect, Side, Situation};
 pub(crate) use run::run;
 
 /// Options of a user's ConfigMap, by name; none when there is no such ConfigMap.
@@ -99,27 +101,38 @@ pub(crate) fn plan(old: Option<&Form>, new: &Form, known: &Known) -> Plan {
         return plan;
     }
     plan.notes.extend(notes(new, known));
-    let made = made::made(&trusted, new, pods(&trusted, known));
+    let made = |trusted: &TrustedCluster, form: &Form, images: &Images| {
+        made::made(trusted, form, pods(trusted, known), images)
+    };
+    let own = made(&trusted, new, &images::all());
     plan.without_effect = trusted
         .not_yet
         .iter()
         .map(|field| field.sentence.clone())
         .collect();
-    plan.without_effect.extend(made.notes.iter().cloned());
+    plan.without_effect.extend(own.notes);
     let situation = Situation {
         cluster: trusted.id.clone(),
         register: known.register.clone(),
     };
     match old.map(|old| (old, self::trusted(old))) {
-        None => plan.effects = effects::of_new(&trusted),
+        None => {
+            plan.effects = effects::of_new(&trusted);
+            let matters = |images: &Images| !made(&trusted, new, images).without_image.is_empty();
+            plan.notes.extend(images::notes(matters));
+        }
         Some((_, Err(because))) => plan.notes.push(format!(
             "the manifest that is stored cannot be carried out, so it does not tell what runs now: {}",
             because.join("; ")
         )),
         Some((old, Ok(before))) => {
-            let before = effects::Side::of(&before, old, made::made(&before, old, pods(&before, known)));
-            let after = effects::Side::of(&trusted, new, made);
-            plan.effects = effects::of_change(&situation, &before, &after);
+            let with = |images: &Images| {
+                let before = Side::of(&before, old, made(&before, old, images));
+                let after = Side::of(&trusted, new, made(&trusted, new, images));
+                effects::of_change(&situation, &before, &after)
+            };
+            plan.effects = with(&images::all());
+            plan.notes.extend(images::notes(|images| with(images) != plan.effects));
             plan.without_effect.extend(idle(old, new, known));
         }
     }
@@ -228,11 +241,8 @@ fn is_idle(field: &str, old: &Form, new: &Form, known: &Known) -> bool {
         return false;
     }
     let side = |trusted: &TrustedCluster, form: &Form| {
-        effects::Side::of(
-            trusted,
-            form,
-            made::made(trusted, form, pods(trusted, known)),
-        )
+        let made = made::made(trusted, form, pods(trusted, known), &images::all());
+        Side::of(trusted, form, made)
     };
     side(&before, old) == side(&after, &only)
 }

@@ -14,6 +14,10 @@ const SECRET: [&str; 10] = [
     "authentication_string",
 ];
 
+/// The configuration of fluent-bit, as a field of the manifest and as a file: it has passwords in too many forms
+/// to be told from the rest.
+const CONFIGURATION: [&str; 2] = ["slowQueryLogConfigTmpl", "fluent-bit.conf"];
+
 /// In place of what is not shown.
 pub(crate) const REDACTED: &str = "(redacted)";
 
@@ -24,7 +28,9 @@ const KEY_ENDS: &str = "-----END ";
 /// Whether what has this name may be secret. The name of a Secret is none.
 pub(crate) fn is_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    SECRET.iter().any(|part| lower.contains(part)) && lower != "secret" && !name.ends_with("Name")
+    let sounds = SECRET.iter().any(|part| lower.contains(part));
+    let is_name = lower == "secret" || name.ends_with("Name");
+    CONFIGURATION.contains(&name) || (sounds && !is_name)
 }
 
 /// A text of many lines without what may be secret in it: what follows the name of a secret thing and

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::Form;
 use super::made::Made;
 use super::options;
+use crate::annotate;
 use crate::difference::{Difference, differences};
 
 mod writes;
@@ -87,13 +88,19 @@ pub(super) struct Side {
     replicas: u32,
     offline: bool,
     stopped: Stopped,
-    /// Annotations that ask for a decision.
-    asked: [Option<String>; 2],
+    /// The values of [`ASKED`].
+    asked: [Option<String>; 3],
+    /// Whether the rollout is left to Kubernetes.
+    rolls_by_force: bool,
     made: Made,
 }
 
-/// Annotations that ask for a decision.
-const ASKED: [&str; 2] = [annotations::REBUILD, annotations::FORCE_FAILOVER];
+/// Annotations that ask for something.
+const ASKED: [&str; 3] = [
+    annotations::REBUILD,
+    annotations::FORCE_FAILOVER,
+    annotations::FORCE_ROLLING_UPDATE,
+];
 
 impl Side {
     pub(super) fn of(trusted: &TrustedCluster, form: &Form, made: Made) -> Self {
@@ -106,6 +113,8 @@ impl Side {
             offline: form.cluster.spec.offline,
             stopped: trusted.stopped,
             asked: ASKED.map(annotation),
+            rolls_by_force: annotation(annotations::FORCE_ROLLING_UPDATE).as_deref()
+                == Some(annotate::TRUE),
             made,
         }
     }
@@ -140,10 +149,7 @@ pub(super) fn of_change(situation: &Situation, before: &Side, after: &Side) -> V
         (Part::Options, options.iter().map(option).collect()),
         (Part::Pods, pods(situation, &template, reach, after)),
         (Part::Volumes, volumes(&claims)),
-        (
-            Part::Objects,
-            objects(&before.made.others, &after.made.others),
-        ),
+        (Part::Objects, objects(&before.made, &after.made)),
         (Part::Decisions, decisions(before, after)),
         (
             Part::Writes,
@@ -229,6 +235,11 @@ fn option(change: &Difference) -> String {
     format!("{}{dynamic}", change.line())
 }
 
+/// What the annotation that leaves the rollout to Kubernetes does.
+const BY_FORCE: &str = "Kubernetes makes the pods anew, the last one first and each as soon as the one before is ready, \
+                        whether the cluster is healthy or not, until the annotation \
+                        moco.cybozu.com/force-rolling-update is taken off";
+
 /// Which parts of the pods change, and how they come to be made anew.
 fn pods(situation: &Situation, template: &[Difference], reach: Reach, after: &Side) -> Vec<String> {
     let mut said = Vec::new();
@@ -247,9 +258,13 @@ fn pods(situation: &Situation, template: &[Difference], reach: Reach, after: &Si
                 pod(0)
             ),
         };
-        said.push(format!(
-            "members that work take this up when their pods are made anew, which MOCO does not do by itself yet: {how}"
-        ));
+        said.push(if after.rolls_by_force {
+            BY_FORCE.to_owned()
+        } else {
+            format!(
+                "members that work take this up when their pods are made anew, which MOCO does not do by itself yet: {how}"
+            )
+        });
     }
     said
 }
@@ -264,10 +279,12 @@ fn place(field: &str) -> String {
         .collect();
     let place = parts.join(".");
     // The words of a command line are one place.
-    match place.split_once(".command[") {
-        Some((container, _)) => format!("{container}.command"),
-        None => place,
+    for words in [".command", ".args"] {
+        if let Some((container, _)) = place.split_once(&format!("{words}[")) {
+            return format!("{container}{words}");
+        }
     }
+    place
 }
 
 fn volumes(claims: &[Difference]) -> Vec<String> {
@@ -285,14 +302,19 @@ fn volumes(claims: &[Difference]) -> Vec<String> {
     said
 }
 
-fn objects(before: &[(String, Value)], after: &[(String, Value)]) -> Vec<String> {
+fn objects(before: &Made, after: &Made) -> Vec<String> {
+    let slow_log = after.slow_log.iter();
+    let new = slow_log.filter(|name| before.slow_log.as_ref() != Some(name));
+    let mut said: Vec<_> = new
+        .map(|name| format!("ConfigMap {name} is made"))
+        .collect();
+    let (before, after) = (&before.others, &after.others);
     let find = |all: &[(String, Value)], wanted: &str| {
         let mut all = all.iter();
         all.find(|(name, _)| name == wanted)
             .map(|(_, object)| object.clone())
     };
     let names: BTreeSet<_> = before.iter().chain(after).map(|(name, _)| name).collect();
-    let mut said = Vec::new();
     for name in names {
         match (find(before, name), find(after, name)) {
             (Some(old), Some(new)) => {

@@ -3,13 +3,13 @@
 use moco_api::TrustedCluster;
 use moco_model::Passwords;
 use moco_resources::config::NoteKind;
-use moco_resources::{Certificate, Facts, Objects};
+use moco_resources::{Certificate, Facts, Images, Objects};
 use serde_json::{Value, json};
 
 use super::Form;
 
 /// In place of names and texts that are the same for both forms: only differences are shown.
-const SAME: &str = "same";
+pub(super) const SAME: &str = "same";
 
 /// The objects of a cluster, as far as its manifest decides them.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,20 +22,25 @@ pub(super) struct Made {
     pub(super) claims: Value,
     /// Kind and name, and the object, of those that are written at once and touch no pod.
     pub(super) others: Vec<(String, Value)>,
+    /// Name of the ConfigMap with the configuration of the container that prints the slow query log. Older
+    /// ones are kept, as those with my.cnf are.
+    pub(super) slow_log: Option<String>,
     /// What became of the user's options that are not passed on as they were given.
     pub(super) notes: Vec<String>,
+    /// Fields that have no effect because there is no image of what they ask for.
+    pub(super) without_image: Vec<String>,
 }
 
-/// Makes the objects with what is the same for both forms.
+/// Makes the objects with what is the same for both forms, and with these images.
 #[expect(
     clippy::expect_used,
     reason = "all keys are given, and letters are all that is asked of a password"
 )]
-pub(super) fn made(trusted: &TrustedCluster, form: &Form, pods: u32) -> Made {
+pub(super) fn made(trusted: &TrustedCluster, form: &Form, pods: u32, images: &Images) -> Made {
     let passwords = Passwords::collect(|_| Some(SAME.to_owned())).expect("letters");
     let facts = Facts {
         system_namespace: SAME.to_owned(),
-        moco_image: SAME.to_owned(),
+        images: images.clone(),
         pods,
         user_options: form.options.clone().unwrap_or_default(),
         passwords,
@@ -76,6 +81,10 @@ impl Made {
             template,
             claims: part("/spec/volumeClaimTemplates"),
             others,
+            slow_log: objects
+                .slow_log_config_map
+                .and_then(|map| map.metadata.name),
+            without_image: objects.without_effect,
             notes: told.map(|note| note.sentence.clone()).collect(),
         }
     }

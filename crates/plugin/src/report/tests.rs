@@ -112,11 +112,54 @@ fn what_is_written_can_be_unpacked() {
     );
 }
 
+/// A configuration as fluent-bit reads it: nothing stands between a name and its value.
+fn fluent_bit() -> String {
+    format!("[OUTPUT]\n    name http\n    header Authorization {PLANTED}\n")
+}
+
+/// The ConfigMap that the controller makes of it.
+fn slow_log_config_map() -> Value {
+    let cluster = serde_json::from_value(json!({
+        "apiVersion": "moco.cybozu.com/v1beta2", "kind": "MySQLCluster",
+        "metadata": { "name": "orders", "namespace": "shop", "uid": "u" },
+        "spec": {
+            "podTemplate": { "spec": { "containers": [{ "name": "mysqld", "image": "i" }] } },
+            "volumeClaimTemplates": [{
+                "metadata": { "name": "mysql-data" },
+                "spec": { "resources": { "requests": { "storage": "10Gi" } } },
+            }],
+            "slowQueryLogConfigTmpl": fluent_bit(),
+        },
+    }));
+    let cluster = moco_api::validate(&cluster.unwrap()).unwrap();
+    let facts = moco_resources::Facts {
+        system_namespace: "moco-system".to_owned(),
+        images: moco_resources::Images {
+            moco: "moco".to_owned(),
+            fluent_bit: Some("fluent-bit".to_owned()),
+            exporter: None,
+        },
+        pods: 1,
+        user_options: [].into(),
+        passwords: moco_model::Passwords::collect(|_| Some("same".to_owned())).unwrap(),
+        certificate: moco_resources::Certificate {
+            ca: String::new(),
+            cert: String::new(),
+            key: String::new(),
+        },
+    };
+    let made = moco_resources::objects(&cluster, &facts).slow_log_config_map;
+    let made = json!(made.unwrap());
+    assert!(made.to_string().contains(PLANTED));
+    made
+}
+
 /// An API server whose objects and logs hold what must be nowhere, wherever a user may have put it.
 fn planted() -> Server {
     let server = Server::default();
     let mut cluster = healthy();
     cluster["spec"]["mysqlConfigMapName"] = json!("options");
+    cluster["spec"]["slowQueryLogConfigTmpl"] = json!(fluent_bit());
     cluster["spec"]["podTemplate"] = json!({ "spec": { "containers": [
         { "name": "mysqld", "env": [{ "name": "DSN", "value": PLANTED }] },
     ] } });
@@ -135,6 +178,7 @@ fn planted() -> Server {
             "metadata": { "name": "options" }, "data": { "report_password": PLANTED },
         }),
     );
+    server.put("configmaps", slow_log_config_map());
     // Data of Secrets is there for whoever asks for it.
     server.put(
         "secrets",
@@ -191,6 +235,7 @@ async fn what_was_planted_anywhere_is_in_no_file_of_the_report() {
     assert!(text("logs/moco-orders-0.mysqld.previous.log").contains("temporary password"));
     assert!(text("agents/0.txt").contains("moco_instance_writable"));
     assert!(text("status.txt").contains("primary 0 takes writes"));
+    assert!(text("configmaps.yaml").contains("fluent-bit.conf"));
 }
 
 #[tokio::test]
