@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 /// The value that switches an annotation on.
 pub(crate) const TRUE: &str = "true";
 
+/// Where kubectl keeps a manifest as it was applied last, whatever is in it.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// The merge patch (RFC 7396) that sets an annotation, or takes it away.
 pub(crate) fn patch(key: &str, value: Option<&str>) -> Value {
     json!({ "metadata": { "annotations": { key: value } } })

@@ -17,6 +17,10 @@ use moco_model::{ClusterId, MemberId};
 use crate::annotate;
 use crate::cluster::Cluster;
 
+mod objects;
+
+pub(crate) use objects::{CONTROLLERS, LogOf, object, selector};
+
 /// How long a request may take unless `--request-timeout` says otherwise. The API server itself
 /// gives up after 60 s; a person does not want to wait that long for one answer.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,10 +1,10 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use moco_model::Account;
 
 use crate::connection::Connection;
@@ -13,7 +13,8 @@ use crate::times;
 
 /// Look at MySQL clusters that MOCO runs, and ask it for what only a person can ask.
 ///
-/// Exit codes: 0 is yes, 1 is no (not healthy, refused, not switched over), 2 is "could not ask".
+/// Exit codes: 0 is yes, 1 is no (not healthy, refused, not switched over), 2 is "could not ask", and 3, of `status`
+/// only, is "takes no writes".
 #[derive(Parser)]
 #[command(name = "kubectl-moco", bin_name = "kubectl moco", version)]
 #[command(disable_help_subcommand = true)]
@@ -26,8 +27,25 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Verb {
-    /// Show how a cluster is, on one screen; the exit code is 0 only when it is healthy.
-    Status(Shown),
+    #[command(flatten)]
+    Ask(Ask),
+    /// Print a script that completes `kubectl-moco` in a shell.
+    Completion(Completion),
+    /// Print what can follow, in the form that kubectl asks of plugins.
+    #[command(name = "__complete", hide = true)]
+    Complete(Complete),
+}
+
+/// Verbs that ask the API server.
+#[derive(Subcommand)]
+pub(crate) enum Ask {
+    /// Show what is wrong with a cluster and what happens next, on one screen.
+    ///
+    /// Exit codes: 0 when it is healthy, 1 when something is wrong and it takes writes, 3 when it takes no writes or
+    /// nobody knows, 2 when the API server could not be asked.
+    Status(Status),
+    /// Show what a changed manifest would do to a running cluster; nothing is done.
+    Plan(Plan),
     /// Make another member the primary, and wait until it takes writes.
     Switchover(Switchover),
     /// Show the last changes of the primary: when, why, and what proves that nothing was lost.
@@ -36,17 +54,91 @@ pub(crate) enum Verb {
     Force(Force),
     /// Run the client `mysql` in a member's pod.
     Mysql(Mysql),
+    /// Show what members print, of one or of all, in the order of time.
+    Logs(Logs),
+    /// Write everything that helps to find out what is wrong into one archive, without secrets.
+    Report(Report),
     /// Show the password of a MySQL account.
     Credential(Credential),
     /// Make MOCO leave a cluster alone.
     Stop(Pause),
     /// Make MOCO look after a cluster again.
     Start(Pause),
-    /// Print a script that completes `kubectl-moco` in a shell.
-    Completion(Completion),
-    /// Print what can follow, in the form that kubectl asks of plugins.
-    #[command(name = "__complete", hide = true)]
-    Complete(Complete),
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// The form of the output; without it, text for people.
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<StatusFormat>,
+}
+
+/// Forms of output of `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    Json,
+    Yaml,
+    /// Text with what pods, agents and the certificate say at this moment.
+    Wide,
+}
+
+#[derive(Args)]
+pub(crate) struct Plan {
+    /// The file with the changed MySQLCluster, and with the ConfigMap of its options if that changes, too; - for
+    /// standard input.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) filename: PathBuf,
+    /// The form of the output; without it, text for people.
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<Format>,
+}
+
+#[derive(Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of a command line, which come in any combination"
+)]
+pub(crate) struct Logs {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// Number of the member; all of them when it is left out.
+    #[arg(long)]
+    pub(crate) index: Option<u32>,
+    /// Name of the container [default: mysqld, where the agent prints, too].
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// All containers of the pods.
+    #[arg(long, conflicts_with = "container")]
+    pub(crate) all_containers: bool,
+    /// The slow query log, read from its file by `kubectl exec`.
+    #[arg(long, conflicts_with_all = ["container", "all_containers", "previous"])]
+    pub(crate) slow: bool,
+    /// Go on with what is printed from now on, until Ctrl-C.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Nothing older than this, such as 90s or 5m.
+    #[arg(long, value_name = "DURATION", value_parser = times::duration)]
+    pub(crate) since: Option<Duration>,
+    /// Lines of each log, from its end [default: 1000; 100000 with --since].
+    #[arg(long, value_name = "LINES")]
+    pub(crate) tail: Option<u32>,
+    /// Of the containers before the last restart.
+    #[arg(short, long, conflicts_with = "follow")]
+    pub(crate) previous: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Report {
+    /// Name of the MySQLCluster.
+    pub(crate) cluster: String,
+    /// The archive [default: moco-report-NAMESPACE-NAME-TIME.tar.gz].
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// The namespace of the controllers.
+    #[arg(long, value_name = "NAMESPACE", default_value = "moco-system")]
+    pub(crate) system_namespace: String,
 }
 
 /// Arguments of verbs that show something.
@@ -187,22 +279,12 @@ pub(crate) struct Completion {
     pub(crate) shell: ForShell,
 }
 
-/// Shells that a script can be made for; the ones that kubectl users have, of those that clap knows.
+/// Shells that there is a script for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ForShell {
     Bash,
     Zsh,
     Fish,
-}
-
-impl From<ForShell> for Shell {
-    fn from(shell: ForShell) -> Self {
-        match shell {
-            ForShell::Bash => Self::Bash,
-            ForShell::Zsh => Self::Zsh,
-            ForShell::Fish => Self::Fish,
-        }
-    }
 }
 
 #[derive(Args)]
@@ -213,85 +295,4 @@ pub(crate) struct Complete {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    fn parse(line: &str) -> Cli {
-        let words = std::iter::once("kubectl-moco").chain(line.split(' '));
-        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"))
-    }
-
-    #[test]
-    fn the_command_line_has_no_contradiction() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn what_follows_two_dashes_is_for_mysql_and_connection_flags_stand_anywhere() {
-        let cli = parse("-n foo mysql -u moco-writable -it mycluster -- -N -e x --index 7");
-        assert_eq!(cli.connection.namespace.as_deref(), Some("foo"));
-        let Verb::Mysql(mysql) = cli.verb else {
-            panic!("not mysql")
-        };
-        assert_eq!(mysql.args, ["-N", "-e", "x", "--index", "7"]);
-        assert_eq!((mysql.user, mysql.index), (User::Writable, None));
-        assert!(mysql.stdin && mysql.tty);
-        let cli = parse("mysql mycluster --index -1 db --namespace foo");
-        assert_eq!(cli.connection.namespace.as_deref(), Some("foo"));
-        let Verb::Mysql(mysql) = cli.verb else {
-            panic!("not mysql")
-        };
-        assert_eq!((mysql.index, mysql.args), (Some(-1), vec!["db".into()]));
-    }
-
-    #[test]
-    fn credential_works_with_and_without_the_word_show() {
-        for line in [
-            "credential -u moco-admin --format mycnf mycluster",
-            "credential show mycluster --format mycnf -u moco-admin",
-        ] {
-            let Verb::Credential(credential) = parse(line).verb else {
-                panic!("not credential")
-            };
-            let show = credential.shown().unwrap();
-            assert_eq!(show.cluster, "mycluster");
-            assert_eq!(show.user, User::Admin);
-            assert_eq!(show.format, CredentialFormat::Mycnf);
-        }
-    }
-
-    #[test]
-    fn stop_and_start_take_the_words_they_always_took() {
-        let Verb::Stop(pause) = parse("stop clustering mycluster").verb else {
-            panic!("not stop")
-        };
-        assert_eq!(pause.what, What::Clustering);
-        let Verb::Start(pause) = parse("start reconciliation mycluster").verb else {
-            panic!("not start")
-        };
-        assert_eq!(pause.what, What::Reconciliation);
-    }
-
-    #[test]
-    fn a_switchover_waits_two_minutes_unless_told_otherwise() {
-        let Verb::Switchover(switchover) = parse("switchover db --to 2").verb else {
-            panic!("not switchover")
-        };
-        assert_eq!(switchover.to, Some(2));
-        assert_eq!(switchover.timeout, Duration::from_secs(120));
-        assert!(!switchover.no_wait);
-        assert!(Cli::try_parse_from(["x", "switchover", "db", "--timeout", "0s"]).is_err());
-        let both = ["x", "switchover", "db", "--timeout", "1s", "--no-wait"];
-        assert!(Cli::try_parse_from(both).is_err());
-    }
-
-    #[test]
-    fn the_users_are_moco_s_accounts() {
-        for user in User::value_variants() {
-            let name = user.to_possible_value().unwrap();
-            assert_eq!(name.get_name(), user.account().user());
-        }
-    }
-}
+mod tests;

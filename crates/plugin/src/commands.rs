@@ -3,22 +3,25 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, Parser as _};
-use clap_complete::Shell;
+use clap::Parser as _;
 use jiff::Timestamp;
 use moco_api::constants::annotations::FORCE_FAILOVER;
 use moco_api::names;
 
 use crate::calls::Calls;
-use crate::cli::{Cli, CredentialShow, Force, Mysql, Pause, Shown, Verb};
+use crate::cli::{
+    Ask, Cli, CredentialShow, Force, Format, Mysql, Pause, Shown, Status, StatusFormat, Verb,
+};
 use crate::connection::Connection;
 use crate::output::{complain, formatted, print, say};
 use crate::pause::Wanted;
-use crate::status::Summary;
-use crate::{complete, credential, failovers, force, mysql, pause, switchover};
+use crate::status::{Live, Standing, Summary};
+use crate::{
+    complete, credential, failovers, force, kubectl, logs, mysql, pause, plan, report, switchover,
+};
 
 /// What a verb has to say to a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +57,8 @@ pub(crate) fn start(arguments: Vec<OsString>) -> ExitCode {
     } else {
         Cli::parse_from(arguments)
     };
-    match run(cli) {
-        Ok(answer) => answer.into(),
+    match run(&cli) {
+        Ok(code) => code,
         Err(error) => {
             complain(&format!("error: {error:#}"));
             ExitCode::from(COULD_NOT_ASK)
@@ -63,12 +66,52 @@ pub(crate) fn start(arguments: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<Answer> {
+/// What a verb ends with.
+pub(crate) enum End {
+    /// An exit code.
+    Code(ExitCode),
+    /// Another program takes this one's place.
+    Become(Command),
+}
+
+impl From<Answer> for End {
+    fn from(answer: Answer) -> Self {
+        Self::Code(answer.into())
+    }
+}
+
+impl From<Standing> for End {
+    fn from(standing: Standing) -> Self {
+        Self::Code(standing.into())
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(carry_out(cli))
+    let end = runtime.block_on(async {
+        match &cli.verb {
+            Verb::Completion(asked) => {
+                print(complete::script(asked.shell))?;
+                Ok(Answer::Yes.into())
+            }
+            Verb::Complete(asked) => {
+                print(&complete::answer(&asked.words).await)?;
+                Ok(Answer::Yes.into())
+            }
+            Verb::Ask(ask) => {
+                let connection = &cli.connection;
+                let calls = calls(connection).await?;
+                carry_out(ask, connection, &calls).await
+            }
+        }
+    });
+    match end? {
+        End::Code(code) => Ok(code),
+        End::Become(command) => Err(kubectl::become_it(command)).context("cannot run kubectl"),
+    }
 }
 
 /// Says why something is not done.
@@ -77,44 +120,35 @@ pub(crate) fn refuse(because: &impl Display) -> Answer {
     Answer::No
 }
 
-async fn carry_out(cli: Cli) -> anyhow::Result<Answer> {
-    let connection = &cli.connection;
-    match cli.verb {
-        Verb::Status(asked) => status(&calls(connection).await?, &asked).await,
-        Verb::Failovers(asked) => show_failovers(&calls(connection).await?, &asked).await,
-        Verb::Switchover(asked) => {
-            let calls = calls(connection).await?;
+/// Carries a verb out that asks the API server.
+pub(crate) async fn carry_out(
+    ask: &Ask,
+    connection: &Connection,
+    calls: &Calls,
+) -> anyhow::Result<End> {
+    let answer = match ask {
+        Ask::Status(asked) => return Ok(status(calls, asked).await?.into()),
+        Ask::Mysql(asked) => return open_mysql(connection, calls, asked).await,
+        Ask::Plan(asked) => {
+            let namespace = connection.namespace.as_deref();
+            plan::run(calls, asked, namespace).await?
+        }
+        Ask::Failovers(asked) => show_failovers(calls, asked).await?,
+        Ask::Switchover(asked) => {
             let id = calls.id(&asked.cluster)?;
-            switchover::run(&calls, &id, &asked).await
+            switchover::run(calls, &id, asked).await?
         }
-        Verb::Force(asked) => demand(&calls(connection).await?, &asked).await,
-        Verb::Mysql(asked) => open_mysql(connection, &calls(connection).await?, &asked).await,
-        Verb::Credential(asked) => {
+        Ask::Force(asked) => demand(calls, asked).await?,
+        Ask::Logs(asked) => logs::run(connection, calls, asked).await?,
+        Ask::Report(asked) => report::run(calls, asked).await?,
+        Ask::Credential(asked) => {
             let shown = asked.shown().context("name a cluster")?;
-            show_credential(&calls(connection).await?, &shown).await
+            show_credential(calls, shown).await?
         }
-        Verb::Stop(asked) => {
-            stop_or_start(&calls(connection).await?, &asked, Wanted::Stopped).await
-        }
-        Verb::Start(asked) => {
-            stop_or_start(&calls(connection).await?, &asked, Wanted::Running).await
-        }
-        Verb::Completion(asked) => {
-            let mut script = Vec::new();
-            clap_complete::generate(
-                Shell::from(asked.shell),
-                &mut Cli::command(),
-                "kubectl-moco",
-                &mut script,
-            );
-            print(&String::from_utf8_lossy(&script))?;
-            Ok(Answer::Yes)
-        }
-        Verb::Complete(asked) => {
-            print(&complete::answer(&asked.words).await)?;
-            Ok(Answer::Yes)
-        }
-    }
+        Ask::Stop(asked) => stop_or_start(calls, asked, Wanted::Stopped).await?,
+        Ask::Start(asked) => stop_or_start(calls, asked, Wanted::Running).await?,
+    };
+    Ok(answer.into())
 }
 
 async fn calls(connection: &Connection) -> anyhow::Result<Calls> {
@@ -123,18 +157,17 @@ async fn calls(connection: &Connection) -> anyhow::Result<Calls> {
     Ok(Calls::new(client, namespace, connection.request_timeout))
 }
 
-async fn status(calls: &Calls, asked: &Shown) -> anyhow::Result<Answer> {
-    let cluster = calls.cluster(&calls.id(&asked.cluster)?).await?;
-    let summary = Summary::of(&cluster);
+async fn status(calls: &Calls, asked: &Status) -> anyhow::Result<Standing> {
+    let id = calls.id(&asked.cluster)?;
+    let summary = Summary::of(&calls.cluster(&id).await?);
+    let now = Timestamp::now().as_millisecond();
     print(&match asked.output {
-        None => summary.text(Timestamp::now().as_millisecond()),
-        Some(format) => formatted(&summary, format)?,
+        None => summary.text(now, None),
+        Some(StatusFormat::Wide) => summary.text(now, Some(&Live::ask(calls, &id).await)),
+        Some(StatusFormat::Json) => formatted(&summary, Format::Json)?,
+        Some(StatusFormat::Yaml) => formatted(&summary, Format::Yaml)?,
     })?;
-    Ok(if summary.healthy {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
+    Ok(summary.standing)
 }
 
 async fn show_failovers(calls: &Calls, asked: &Shown) -> anyhow::Result<Answer> {
@@ -177,19 +210,12 @@ async fn demand(calls: &Calls, asked: &Force) -> anyhow::Result<Answer> {
     Ok(Answer::Yes)
 }
 
-async fn open_mysql(
-    connection: &Connection,
-    calls: &Calls,
-    asked: &Mysql,
-) -> anyhow::Result<Answer> {
+async fn open_mysql(connection: &Connection, calls: &Calls, asked: &Mysql) -> anyhow::Result<End> {
     let cluster = calls.cluster(&calls.id(&asked.cluster)?).await?;
-    match mysql::member(&cluster, asked.index) {
-        Err(refusal) => Ok(refuse(&refusal)),
-        Ok(member) => {
-            let call = mysql::call(connection, &cluster, member, asked);
-            Err(mysql::become_kubectl(call)).context("cannot run kubectl")
-        }
-    }
+    Ok(match mysql::member(&cluster, asked.index) {
+        Err(refusal) => refuse(&refusal).into(),
+        Ok(member) => End::Become(mysql::call(connection, &cluster, member, asked)),
+    })
 }
 
 async fn show_credential(calls: &Calls, asked: &CredentialShow) -> anyhow::Result<Answer> {

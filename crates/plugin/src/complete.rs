@@ -1,20 +1,32 @@
-//! Completion behind `kubectl moco`, in the form that kubectl asks of plugins: it runs
-//! `kubectl_complete-moco` with the words so far and reads one candidate a line, a tab before its
-//! description, and a number in the last line that says how the shell treats them.
+//! Completion, in the form that kubectl asks of plugins: it runs `kubectl_complete-moco` with the words
+//! so far and reads one candidate a line, a tab before its description, and a number in the last line
+//! that says how the shell treats them. The scripts for `kubectl-moco` itself ask for the same, so that
+//! every shell completes the same, names of clusters included.
 //!
 //! An error completes nothing; there is nobody to show it to.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use clap::{Arg, Command, CommandFactory as _, Parser};
+use clap::{Arg, Command, CommandFactory as _, Parser, ValueHint};
 
 use crate::calls::Calls;
-use crate::cli::Cli;
+use crate::cli::{Cli, ForShell};
 use crate::connection::Connection;
 
 /// "Offer no files": bit 2 of the number that kubectl reads (cobra's `ShellCompDirectiveNoFileComp`).
 const NO_FILES: &str = ":4";
+/// The shell offers files where nothing else is offered (cobra's `ShellCompDirectiveDefault`).
+const FILES: &str = ":0";
+
+/// The script that completes `kubectl-moco` in a shell.
+pub(crate) const fn script(shell: ForShell) -> &'static str {
+    match shell {
+        ForShell::Bash => include_str!("complete/bash.sh"),
+        ForShell::Zsh => include_str!("complete/zsh.sh"),
+        ForShell::Fish => include_str!("complete/fish.fish"),
+    }
+}
 
 /// Who presses the tab key does not wait longer for the API server.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -26,6 +38,8 @@ enum Place {
     Words(Vec<(String, String)>),
     /// The name of a cluster.
     Cluster,
+    /// The name of a file.
+    File,
     /// Nothing that is known.
     Unknown,
 }
@@ -51,15 +65,16 @@ pub(crate) async fn answer(words: &[String]) -> String {
         .split_last()
         .map_or(("", words), |(typed, before)| (typed.as_str(), before));
     let context = context(before, typed);
-    let candidates = match context.place {
-        Place::Words(words) => words,
-        Place::Cluster => clusters(&context.connection).await,
-        Place::Unknown => Vec::new(),
+    let (candidates, files) = match context.place {
+        Place::Words(words) => (words, NO_FILES),
+        Place::Cluster => (clusters(&context.connection).await, NO_FILES),
+        Place::File => (Vec::new(), FILES),
+        Place::Unknown => (Vec::new(), NO_FILES),
     };
-    text(&candidates, typed)
+    text(&candidates, typed, files)
 }
 
-fn text(candidates: &[(String, String)], typed: &str) -> String {
+fn text(candidates: &[(String, String)], typed: &str, files: &str) -> String {
     let mut text = String::new();
     for (word, help) in candidates
         .iter()
@@ -70,7 +85,7 @@ fn text(candidates: &[(String, String)], typed: &str) -> String {
             help => writeln!(text, "{word}\t{help}"),
         };
     }
-    text + NO_FILES + "\n"
+    text + files + "\n"
 }
 
 async fn clusters(flags: &[String]) -> Vec<(String, String)> {
@@ -185,6 +200,9 @@ fn values(arg: &Arg) -> Place {
     if arg.get_id() == "cluster" {
         return Place::Cluster;
     }
+    if arg.get_value_hint() == ValueHint::FilePath {
+        return Place::File;
+    }
     let known: Vec<_> = arg
         .get_possible_values()
         .iter()
@@ -207,72 +225,4 @@ fn first_line(text: Option<&clap::builder::StyledStr>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(line: &str) -> Context {
-        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
-        let (typed, before) = words.split_last().unwrap();
-        context(before, typed)
-    }
-
-    fn words(line: &str) -> Vec<String> {
-        match at(line).place {
-            Place::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn verbs_are_offered_first_and_none_that_is_hidden() {
-        let verbs = words("");
-        assert!(verbs.contains(&"switchover".to_owned()), "{verbs:?}");
-        assert!(!verbs.contains(&"__complete".to_owned()), "{verbs:?}");
-        assert_eq!(words("-n shop "), verbs);
-        assert_eq!(words("stop "), ["clustering", "reconciliation"]);
-        assert_eq!(words("completion "), ["bash", "zsh", "fish"]);
-    }
-
-    #[test]
-    fn clusters_are_offered_where_a_cluster_is_meant_and_looked_for_where_the_flags_say() {
-        for line in [
-            "status ",
-            "mysql -it ",
-            "stop clustering ",
-            "credential show ",
-            "credential ",
-        ] {
-            assert_eq!(at(line).place, Place::Cluster, "{line}");
-        }
-        let context = at("-n shop mysql --context=there -u moco-admin or");
-        assert_eq!(context.place, Place::Cluster);
-        assert_eq!(context.connection, ["-n", "shop", "--context=there"]);
-        assert_eq!(at("status orders ").place, Place::Unknown);
-        assert_eq!(at("mysql orders -- ").place, Place::Unknown);
-    }
-
-    #[test]
-    fn values_of_flags_are_offered_after_them() {
-        let users = ["moco-readonly", "moco-writable", "moco-admin"];
-        assert_eq!(words("mysql -u "), users);
-        assert_eq!(words("mysql -itu "), users);
-        assert_eq!(words("credential --mysql-user "), users);
-        assert_eq!(words("credential --format "), ["plain", "mycnf"]);
-        assert_eq!(words("status -o "), ["json", "yaml"]);
-        assert_eq!(at("switchover --to ").place, Place::Unknown);
-    }
-
-    #[test]
-    fn flags_are_offered_when_one_is_begun() {
-        let flags = words("switchover --");
-        assert!(flags.contains(&"--to".to_owned()), "{flags:?}");
-        assert!(flags.contains(&"--context".to_owned()), "{flags:?}");
-    }
-
-    #[test]
-    fn the_answer_is_what_kubectl_reads() {
-        let candidates = [("one", "first"), ("other", ""), ("two", "")]
-            .map(|(word, help)| (word.to_owned(), help.to_owned()));
-        assert_eq!(text(&candidates, "o"), "one\tfirst\nother\n:4\n");
-    }
-}
+mod tests;

@@ -15,10 +15,10 @@ pub(crate) struct NoPassword {
 
 impl Credential {
     /// What is to be shown, with or without the word `show`.
-    pub(crate) fn shown(self) -> Option<CredentialShow> {
-        match self.verb {
+    pub(crate) fn shown(&self) -> Option<&CredentialShow> {
+        match &self.verb {
             Some(CredentialVerb::Show(show)) => Some(show),
-            None => self.show,
+            None => self.show.as_ref(),
         }
     }
 }

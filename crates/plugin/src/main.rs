@@ -1,10 +1,12 @@
 //! `kubectl moco`: what people ask of MOCO's clusters.
 //!
-//! It reads and writes Kubernetes objects only, with the rights of whoever calls it; it talks to no
-//! agent and to no controller. What a verb decides and what it prints are pure functions of what
-//! was read, in the verb's own file; reading and writing is in [`calls`].
+//! It talks to the API server only, with the rights of whoever calls it: to an agent's metrics and into
+//! a pod it comes through the API server as well. What a verb decides and what it prints are pure
+//! functions of what was read, in the verb's own file; reading and writing is in [`calls`]. Which rights
+//! each verb needs is in `docs/kubectl-moco.md`, and a test compares that with the requests.
 //!
-//! Exit codes: 0 is yes, 1 is no (not healthy, refused, not switched over), 2 is "could not ask".
+//! Exit codes: 0 is yes, 1 is no (not healthy, refused, not switched over), 2 is "could not ask", and 3,
+//! of `status` only, is "takes no writes".
 //!
 //! Start reading at [`commands`].
 
@@ -16,11 +18,20 @@ mod commands;
 mod complete;
 mod connection;
 mod credential;
+mod difference;
 mod failovers;
 mod force;
+mod kubectl;
+mod logs;
 mod mysql;
 mod output;
 mod pause;
+mod plan;
+mod pods;
+mod redact;
+mod report;
+#[cfg(test)]
+mod rights;
 mod status;
 mod switchover;
 mod table;

@@ -2,12 +2,13 @@
 
 use std::process::Command;
 
-use moco_api::constants::{containers, paths};
+use moco_api::constants::paths;
 use moco_model::MemberId;
 
 use crate::cli::Mysql;
 use crate::cluster::Cluster;
 use crate::connection::Connection;
+use crate::kubectl;
 
 /// How long to wait for the pod to run; kubectl's own default, and MOCO's.
 const POD_RUNNING_TIMEOUT: &str = "--pod-running-timeout=1m0s";
@@ -57,14 +58,8 @@ pub(crate) fn call(
     asked: &Mysql,
 ) -> Command {
     let user = asked.user.account().user();
-    let mut command = Command::new("kubectl");
-    command
-        .args(connection.for_kubectl())
-        .arg(format!("--namespace={}", cluster.id.namespace))
-        .arg("exec")
-        .arg(cluster.id.pod_name(member))
-        .arg(format!("--container={}", containers::MYSQLD))
-        .arg(POD_RUNNING_TIMEOUT);
+    let mut command = kubectl::exec(connection, &cluster.id, member);
+    command.arg(POD_RUNNING_TIMEOUT);
     if asked.stdin {
         command.arg("--stdin");
     }
@@ -79,18 +74,6 @@ pub(crate) fn call(
     command
 }
 
-/// Becomes kubectl, so that terminal, signals and exit code are its own. Returns only on failure.
-pub(crate) fn become_kubectl(mut command: Command) -> std::io::Error {
-    use std::os::unix::process::CommandExt as _;
-    command.exec()
-}
-
-/// The words of a call.
-#[cfg(test)]
-fn words(command: &Command) -> Vec<&std::ffi::OsStr> {
-    command.get_args().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -98,6 +81,7 @@ mod tests {
     use super::*;
     use crate::cli::User;
     use crate::connection::tests::flags;
+    use crate::kubectl::words;
     use crate::testing::{cluster, healthy};
 
     #[test]

@@ -7,13 +7,28 @@ use serde::Serialize;
 
 use crate::cli::Format;
 
-/// Prints text. A reader that has seen enough (`| head`) is no error.
+/// Whether somebody reads what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// As far as is known.
+    There,
+    /// It has seen enough (`| head`).
+    Gone,
+}
+
+/// Prints text. A reader that has seen enough is no error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    offer(text).map(drop)
+}
+
+/// Prints text, and says whether more is wanted.
+pub(crate) fn offer(text: &str) -> anyhow::Result<Reader> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("cannot write to standard output"),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(error).context("cannot write to standard output"),
     }
 }
 

@@ -1,17 +1,26 @@
-//! `kubectl moco status`: how a cluster is, on one screen.
+//! `kubectl moco status`: what is wrong with a cluster and what happens next, on one screen.
+//!
+//! What is wrong is what the controller wrote; what happens next is the advice of the planner's table of
+//! problems. Nothing is said here in other words than there.
 
-use std::fmt::Write as _;
+use std::process::ExitCode;
 
 use moco_api::MemberStatus;
-use moco_api::constants::annotations;
+use moco_api::constants::{annotations, conditions};
 use moco_model::register::Switchover;
 use moco_model::{MemberId, Millis, Register, quorum};
 use serde::Serialize;
 
 use crate::cluster::{Cluster, NoRegister, is_counted};
 use crate::failovers::Change;
-use crate::table::{Row, table};
-use crate::times::{moment, span};
+use crate::times::moment;
+
+mod live;
+mod text;
+mod trouble;
+
+pub(crate) use live::Live;
+use trouble::Trouble;
 
 /// How a cluster is, as programs read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,10 +28,14 @@ use crate::times::{moment, span};
 pub(crate) struct Summary {
     /// NAMESPACE/NAME.
     cluster: String,
-    /// Whether the controller calls this manifest's cluster healthy.
-    pub(crate) healthy: bool,
+    /// What users have of it.
+    pub(crate) standing: Standing,
+    /// Whether it takes writes; none while nobody knows.
+    takes_writes: Option<bool>,
     /// What it is doing.
     verdict: Option<Verdict>,
+    /// Everything that is wrong, the most urgent first, and what happens next.
+    problems: Vec<Trouble>,
     /// The number of the decision in force.
     epoch: Option<u64>,
     /// The member that may be opened for writing.
@@ -39,6 +52,29 @@ pub(crate) struct Summary {
     last_handover: Option<Change>,
     /// What else a reader must know to understand the rest.
     notes: Vec<String>,
+}
+
+/// What users have of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Standing {
+    /// It takes writes, and every member does its work, as the manifest is now.
+    Healthy,
+    /// It takes writes, and something is wrong or under way.
+    Degraded,
+    /// It takes no writes, or nobody knows whether it does.
+    Unavailable,
+}
+
+impl From<Standing> for ExitCode {
+    /// 2 is left out: it says that the API server could not be asked.
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Healthy => Self::SUCCESS,
+            Standing::Degraded => Self::from(1),
+            Standing::Unavailable => Self::from(3),
+        }
+    }
 }
 
 /// The verdict.
@@ -104,8 +140,10 @@ impl Summary {
         let members = cluster.members.iter();
         Self {
             cluster: cluster.id.to_string(),
-            healthy: cluster.is_healthy(),
+            standing: standing(cluster),
+            takes_writes: takes_writes(cluster),
             verdict,
+            problems: trouble::all(cluster),
             epoch: register.map(|register| register.epoch.0),
             primary: register.map_or(cluster.current_primary_index, |register| {
                 Some(register.primary.0)
@@ -121,59 +159,6 @@ impl Summary {
                 .and_then(|register| register.handovers.last())
                 .map(Change::of),
             notes: notes(cluster),
-        }
-    }
-
-    /// One screen for people; `now` in milliseconds since 1970.
-    pub(crate) fn text(&self, now: Millis) -> String {
-        let mut text = format!("{}: {}\n", self.cluster, self.headline(now));
-        for note in &self.notes {
-            let _ = writeln!(text, "Note: {note}.");
-        }
-        let _ = writeln!(text, "\n{}", self.decision());
-        let rows: Vec<_> = self.members.iter().map(Member::row).collect();
-        let header = ["MEMBER", "ROLE", "STATE", "GTIDS", "COUNTED", "AGENT"];
-        text.push_str(&table(header, &rows));
-        if let Some(switchover) = &self.switchover {
-            let UnderWay {
-                to,
-                because,
-                begun_at,
-                deadline,
-            } = switchover;
-            let _ = writeln!(
-                text,
-                "\nSwitchover to member {to} since {begun_at} ({because}); given up at {deadline} if not done by then"
-            );
-        }
-        if let Some(last) = &self.last_handover {
-            let _ = writeln!(text, "\nLast change of the primary: {}", last.line());
-        }
-        text
-    }
-
-    fn headline(&self, now: Millis) -> String {
-        self.verdict.as_ref().map_or_else(
-            || "the controller has said nothing about it yet".to_owned(),
-            |verdict| {
-                let since = span(now.saturating_sub(verdict.since_ms).max(0));
-                let Verdict { code, sentence, .. } = verdict;
-                format!("{code} for {since}\n{sentence}")
-            },
-        )
-    }
-
-    fn decision(&self) -> String {
-        let primary = self.primary.map_or_else(
-            || "no primary yet".to_owned(),
-            |primary| format!("primary is member {primary}"),
-        );
-        match (self.epoch, self.acknowledgements) {
-            (Some(epoch), Some(acks)) => {
-                let s = if acks == 1 { "" } else { "s" };
-                format!("Epoch {epoch}, {primary}, each commit waits for {acks} acknowledgement{s}")
-            }
-            _ => format!("Epoch unknown, {primary}"),
         }
     }
 }
@@ -196,34 +181,6 @@ impl Member {
             }),
         }
     }
-
-    fn row(&self) -> Row<6> {
-        let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
-        // A long reason would make the column wider than the screen.
-        let (state, reason) = match self.phase.split_once(": ") {
-            Some((state, reason)) => (state, Some(reason)),
-            None => (self.phase.as_str(), None),
-        };
-        let counted = self.counted.map(|yes| if yes { "yes" } else { "no" });
-        let mut below: Vec<_> = reason.map(str::to_owned).into_iter().collect();
-        if self.errant {
-            below.push("errant: it holds transactions that the primary lacks".to_owned());
-        }
-        if let Some(Fault { code, sentence }) = &self.fault {
-            below.push(format!("{code}: {sentence}"));
-        }
-        Row {
-            cells: [
-                self.id.to_string(),
-                or_dash(self.role.as_deref()),
-                state.to_owned(),
-                or_dash(self.gtid.as_deref()),
-                or_dash(counted),
-                or_dash(self.agent_version.as_deref()),
-            ],
-            below,
-        }
-    }
 }
 
 impl UnderWay {
@@ -237,12 +194,29 @@ impl UnderWay {
     }
 }
 
+fn standing(cluster: &Cluster) -> Standing {
+    if cluster.is_healthy() && !cluster.is(conditions::FOREIGN_CLUSTER) {
+        Standing::Healthy
+    } else if cluster.is(conditions::AVAILABLE) {
+        Standing::Degraded
+    } else {
+        Standing::Unavailable
+    }
+}
+
+fn takes_writes(cluster: &Cluster) -> Option<bool> {
+    let mut all = cluster.conditions.iter();
+    let found = all.find(|condition| condition.type_ == conditions::AVAILABLE)?;
+    match found.status.as_str() {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    }
+}
+
 fn notes(cluster: &Cluster) -> Vec<String> {
     let mut notes = Vec::new();
     let name = &cluster.id.name;
-    if cluster.offline {
-        notes.push("the cluster is offline (spec.offline)".to_owned());
-    }
     if cluster.clustering_stopped() {
         notes.push(format!(
             "clustering is stopped, nothing is decided; `kubectl moco start clustering {name}` ends that"
@@ -254,16 +228,32 @@ fn notes(cluster: &Cluster) -> Vec<String> {
              `kubectl moco start reconciliation {name}` ends that"
         ));
     }
-    if !cluster.is_observed() {
-        notes.push("the controller has not looked at the changed manifest yet".to_owned());
+    if !cluster.is_observed() && !cluster.is(conditions::FOREIGN_CLUSTER) {
+        notes.push("the controller has not looked at this manifest yet".to_owned());
     }
     if let Err(unreadable @ NoRegister::Unreadable(_)) = cluster.register() {
         notes.push(unreadable.to_string());
     }
+    notes.extend(without_effect(cluster));
     let fields = cluster.unreadable.iter();
     let other = fields.filter(|field| !field.starts_with("register: "));
     notes.extend(other.map(|field| format!("this version cannot read status.{field}")));
     notes
+}
+
+/// What was given and has no effect, and what has not reached every pod, in the controller's words.
+fn without_effect(cluster: &Cluster) -> Vec<String> {
+    let told = [
+        conditions::SPEC_HONOURED,
+        conditions::CONFIG_HONOURED,
+        conditions::STATEFUL_SET_READY,
+    ];
+    let denied = |kind: &&str| {
+        let mut all = cluster.conditions.iter();
+        let found = all.find(|found| found.type_ == **kind && found.status == "False")?;
+        Some(format!("{kind} is False: {}", found.message)).filter(|_| !found.message.is_empty())
+    };
+    told.iter().filter_map(denied).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 
+mod server;
+
+pub(crate) use server::{Asked, Server};
+
 /// A UUID that wrote transactions.
 pub(crate) const UUID: &str = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 
@@ -34,22 +38,43 @@ pub(crate) fn silent(ordinal: u32, role: &str) -> Value {
     json!({ "ordinal": ordinal, "role": role, "phase": "not heard: its pod does not exist" })
 }
 
+/// A condition as the controller writes it.
+pub(crate) fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
+    json!({
+        "type": kind, "status": status, "reason": reason, "message": message,
+        "observedGeneration": 4, "lastTransitionTime": "2025-11-25T09:00:00Z",
+    })
+}
+
+/// Gives a cluster another verdict.
+pub(crate) fn verdict(object: &mut Value, code: &str, sentence: &str) {
+    object["status"]["verdict"]["code"] = json!(code);
+    object["status"]["verdict"]["sentence"] = json!(sentence);
+}
+
+/// What is said of a healthy cluster of three.
+const ALL_WELL: &str = "primary 0 takes writes and 2 replicas follow it";
+
 /// Three members in epoch 7, member 0 primary, nothing wrong.
 pub(crate) fn healthy() -> Value {
-    let condition = |kind: &str| {
-        json!({
-            "type": kind, "status": "True", "reason": "Healthy", "message": "",
-            "lastTransitionTime": "2025-11-25T09:00:00Z",
-        })
-    };
+    let condition = |kind: &str| condition(kind, "True", "Healthy", ALL_WELL);
     json!({
-        "metadata": { "name": "orders", "namespace": "shop", "generation": 4 },
-        "spec": { "replicas": 3 },
+        "metadata": {
+            "name": "orders", "namespace": "shop", "generation": 4, "uid": "u", "resourceVersion": "9",
+        },
+        "spec": {
+            "replicas": 3,
+            "podTemplate": { "spec": { "containers": [{ "name": "mysqld", "image": "mysql:9.7.4" }] } },
+            "volumeClaimTemplates": [{
+                "metadata": { "name": "mysql-data" },
+                "spec": { "resources": { "requests": { "storage": "10Gi" } } },
+            }],
+        },
         "status": {
             "observedGeneration": 4,
             "conditions": [condition("Available"), condition("Healthy")],
             "verdict": {
-                "code": "Healthy", "sentence": "all 3 members do their work",
+                "code": "Healthy", "sentence": ALL_WELL,
                 "since": "2025-11-25T09:00:00Z",
             },
             "members": [
@@ -77,6 +102,27 @@ pub(crate) fn two_lost() -> Value {
     status["verdict"]["sentence"] = json!("member 0, the primary, is not heard");
     status["members"][0] = silent(0, "primary");
     status["members"][2] = silent(2, "replica");
+    object
+}
+
+/// The same in the controller's own words: nobody can take over, and writes have ended.
+pub(crate) fn lost() -> Value {
+    let mut object = two_lost();
+    let first = "primary 0 cannot be reached: its pod does not exist; 1 replicas still hear it, or too few \
+                 replicas can be asked; nobody can take over: member 2 cannot be reached (its pod does not exist)";
+    let both = format!(
+        "PrimaryUnreachable: {first}; ReplicaUnreachable: replica 2 cannot be reached: its pod does not exist"
+    );
+    verdict(
+        &mut object,
+        "PrimaryUnreachable",
+        &format!("{first} (and 1 more)"),
+    );
+    object["status"]["conditions"] = json!([
+        condition("Initialized", "True", "PrimaryUnreachable", first),
+        condition("Available", "False", "PrimaryUnreachable", first),
+        condition("Healthy", "False", "PrimaryUnreachable", &both),
+    ]);
     object
 }
 
