@@ -2,7 +2,7 @@
 
 use super::{OBJECTS, RECONCILE, Row, STORY, better, differs, not_yet, same};
 
-const CLI: &str = "crates/plugin/src/cli.rs";
+const CLI: &str = "crates/plugin/src/cli/tests.rs";
 
 pub(super) const PROGRAMS: &[Row] = &[
     not_yet(
@@ -55,7 +55,7 @@ pub(super) const PLUGIN: &[Row] = &[
                 "kubectl_gets_the_flags_that_were_given_and_no_other",
             ),
             (
-                "crates/plugin/src/complete.rs",
+                "crates/plugin/src/complete/tests.rs",
                 "clusters_are_offered_where_a_cluster_is_meant_and_looked_for_where_the_flags_say",
             ),
         ],
