@@ -121,8 +121,13 @@ const BLOWS: &[Blow] = &[
         let pod = stage.pod_name(stage.primary()?);
         let words = ["annotate", "--overwrite", "pod", &pod];
         let call = stage.cluster.kubectl(words);
-        call.arg("moco.cybozu.com/demote=true").run()?;
-        Ok(format!("pod {pod} shall not be the primary"))
+        match call.arg("moco.cybozu.com/demote=true").run() {
+            // What was done before may have taken the pod away.
+            Err(error) if format!("{error:#}").contains("NotFound") => {
+                Ok(format!("there is no pod {pod} to ask"))
+            }
+            asked => asked.map(|()| format!("pod {pod} shall not be the primary")),
+        }
     }),
     blow("kill-leader", 4, |stage, _| {
         let pod = stage.leader()?;
