@@ -17,6 +17,8 @@ pub const KIND_BACKUP_POLICY: &str = "BackupPolicy";
 pub const FINALIZER: &str = "moco.cybozu.com/mysqlcluster";
 /// Field manager of everything that the controller applies.
 pub const FIELD_MANAGER: &str = "moco-controller";
+/// Name of the lease that says which controller leads, in the operator's namespace.
+pub const LEASE: &str = "moco-controller";
 
 /// Labels.
 pub mod labels {

@@ -1,7 +1,13 @@
 //! Schedules as cron writes them: whether one can be meant.
 //!
 //! The form is that of MOCO and of Kubernetes' CronJobs (`ParseStandard` of robfig/cron): five fields,
-//! or one of the `@` words. When a schedule is due is decided by whoever follows it.
+//! or one of the `@` words. A manifest means here what it means there, so the crates that know cron are
+//! no judges of it: croner 4.0 takes day 7 of the week, `L`, `W` and `#`, which that parser refuses, and
+//! knows neither `@every` nor `@midnight`. A few things that it takes by accident are refused here: a
+//! sign before a number, an empty part of a list, a fraction in `@every`.
+//!
+//! Nobody follows a schedule yet: no backup is made and no log is rotated. What will do it decides when
+//! a schedule is due, and gets only what passed here.
 
 use crate::duration;
 

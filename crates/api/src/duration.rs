@@ -1,4 +1,11 @@
 //! Lengths of time as Kubernetes' users write them: `90s`, `1h30m`, `500ms`.
+//!
+//! That is Go's form without signs, fractions and what is below a millisecond, and what the pattern in
+//! the schema lets through. A crate for times of people would take more than the API server does: jiff
+//! reads `2 hours, 5 minutes` and `PT2H` too.
+//!
+//! Read by [`crate::cron`] after `@every`, and as `spec.archive.maxAge` of a `BackupPolicy`, which nobody
+//! follows yet.
 
 use std::time::Duration;
 

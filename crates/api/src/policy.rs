@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::quantity;
+use crate::rules::DURATION;
 use crate::schema;
 
 /// When backups are made, how, and where they go.
@@ -76,7 +77,7 @@ pub struct BackupPolicySpec {
 pub struct ArchiveSpec {
     /// The age at which what was written is archived, from 1s to 1h.
     #[serde(default = "defaults::max_age")]
-    #[schemars(length(max = 32), regex(pattern = "^([0-9]+(h|m|s|ms))+$"))]
+    #[schemars(length(max = 32), regex(pattern = DURATION))]
     pub max_age: String,
     /// The size at which it is archived before that age, from 1Mi to 1Gi.
     #[serde(
@@ -88,7 +89,10 @@ pub struct ArchiveSpec {
     pub max_size: Option<String>,
 }
 
-/// Values of fields that the user left out.
+/// `spec.archive.maxSize` that the user left out.
+pub(crate) const ARCHIVE_MAX_SIZE: &str = "16Mi";
+
+/// Values of other fields that the user left out.
 mod defaults {
     pub(super) fn concurrency() -> String {
         "Allow".to_owned()
@@ -100,6 +104,6 @@ mod defaults {
 
     #[expect(clippy::unnecessary_wraps, reason = "the form that serde wants")]
     pub(super) fn max_size() -> Option<String> {
-        Some("16Mi".to_owned())
+        Some(super::ARCHIVE_MAX_SIZE.to_owned())
     }
 }

@@ -17,6 +17,29 @@ const CONTAINERS: &[&str] = &["spec", "podTemplate", "spec", "containers"];
 const INIT_CONTAINERS: &[&str] = &["spec", "podTemplate", "spec", "initContainers"];
 const CLAIMS: &[&str] = &["spec", "volumeClaimTemplates"];
 
+/// Lengths of time that [`crate::duration`] reads, and a few that are too long for it.
+macro_rules! duration {
+    () => {
+        "([0-9]+(h|m|s|ms))+"
+    };
+}
+
+/// Whether `self` has the form of a schedule, with `$zone` before it; [`crate::cron`] looks closer.
+macro_rules! is_schedule {
+    ($zone:literal) => {
+        concat!(
+            "self.matches('^ *",
+            $zone,
+            "(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every ",
+            duration!(),
+            "|[-0-9*?/,A-Za-z]+( +[-0-9*?/,A-Za-z]+){4}) *$')"
+        )
+    };
+}
+
+/// The whole of such a length of time.
+pub(crate) const DURATION: &str = concat!("^", duration!(), "$");
+
 /// All rules of `BackupPolicy`.
 pub(crate) const POLICY_RULES: &[Rule] = &[
     Rule {
@@ -26,7 +49,7 @@ pub(crate) const POLICY_RULES: &[Rule] = &[
     },
     Rule {
         at: &["spec", "schedule"],
-        cel: "self.contains('TZ=') || self.matches('^ *(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every ([0-9]+(h|m|s|ms))+|[-0-9*?/,A-Za-z]+( +[-0-9*?/,A-Za-z]+){4}) *$')",
+        cel: concat!("self.contains('TZ=') || ", is_schedule!("")),
         message: "spec.schedule must be a cron expression of five fields, such as 0 3 * * *",
     },
     Rule {
@@ -75,7 +98,7 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         at: &["spec", "logRotationSchedule"],
-        cel: "self == '' || self.matches('^ *((CRON_)?TZ=[^ ]+ +)?(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every ([0-9]+(h|m|s|ms))+|[-0-9*?/,A-Za-z]+( +[-0-9*?/,A-Za-z]+){4}) *$')",
+        cel: concat!("self == '' || ", is_schedule!("((CRON_)?TZ=[^ ]+ +)?")),
         message: "spec.logRotationSchedule must be a cron expression of five fields, such as */5 * * * *",
     },
     Rule {

@@ -31,6 +31,8 @@ pub struct TrustedCluster {
     pub generation: i64,
     /// Members wanted, 1 to [`REPLICAS_MAX`].
     pub replicas: u32,
+    /// Whether the user took the cluster down: it has no pods, and keeps its volumes.
+    pub offline: bool,
     /// The members' pods.
     pub pod: TrustedPod,
     /// The members' volumes; one is `mysql-data`, names are unique.

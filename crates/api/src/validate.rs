@@ -16,6 +16,7 @@ use crate::cluster::{Metadata, MySQLCluster, MySQLClusterSpec};
 use crate::constants::annotations;
 use crate::cron::{self, TimeZones};
 use crate::names::fnv32a;
+use crate::quantity;
 use crate::trusted::{NotYet, REPLICAS_MAX, Stopped, TrustedCluster};
 
 mod claims;
@@ -29,6 +30,7 @@ mod restore;
 mod services;
 mod sidecars;
 
+pub use lenient::missing;
 pub use policy::validate_policy;
 
 /// What is wrong with a field.
@@ -84,6 +86,23 @@ impl Findings {
         }
         read
     }
+
+    /// An amount of something, of which any unit may be given.
+    fn quantity(&mut self, field: &str, amount: &str) {
+        if quantity::millis(amount).is_none() {
+            let problem = format!("is {amount:?}, which is no quantity such as 500m or 2Gi");
+            self.refuse(field, problem);
+        }
+    }
+
+    /// The end of a reading: what was read, with the fields that have no effect, unless anything is
+    /// wrong.
+    fn settle<T>(self, read: Option<T>) -> Result<(T, Vec<NotYet>), Vec<Invalid>> {
+        match read {
+            Some(read) if self.invalid.is_empty() => Ok((read, self.not_yet)),
+            _ => Err(self.invalid),
+        }
+    }
 }
 
 fn unreadable(field: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Invalid {
@@ -128,14 +147,9 @@ pub fn read(metadata: &ObjectMeta, spec: &Value) -> Result<TrustedCluster, Vec<I
 /// Checks a cluster and makes trusted values of it, or says everything that is wrong with it.
 pub fn validate(cluster: &MySQLCluster) -> Result<TrustedCluster, Vec<Invalid>> {
     let mut findings = Findings::default();
-    let trusted = read_cluster(cluster, &mut findings);
-    match trusted {
-        Some(mut trusted) if findings.invalid.is_empty() => {
-            trusted.not_yet = findings.not_yet;
-            Ok(trusted)
-        }
-        _ => Err(findings.invalid),
-    }
+    let read = read_cluster(cluster, &mut findings);
+    let (cluster, not_yet) = findings.settle(read)?;
+    Ok(TrustedCluster { not_yet, ..cluster })
 }
 
 fn read_cluster(cluster: &MySQLCluster, findings: &mut Findings) -> Option<TrustedCluster> {
@@ -183,6 +197,7 @@ fn read_cluster(cluster: &MySQLCluster, findings: &mut Findings) -> Option<Trust
         max_delay_secs: numbers.max_delay_secs,
         max_delay_for_deletion_secs: numbers.max_delay_for_deletion_secs,
         startup_wait_secs: numbers.startup_wait_secs,
+        offline: cluster.spec.offline,
         stopped: stopped(cluster),
         slow_log,
         collectors,

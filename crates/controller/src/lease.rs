@@ -19,8 +19,6 @@ mod tenure;
 pub(crate) use keep::{Keeper, Loss};
 pub(crate) use tenure::{Leadership, Tenure};
 
-/// Name of the lease.
-pub(crate) const LEASE_NAME: &str = "moco-controller";
 /// On the lease: where agents reach the leader, `host:port`.
 pub(crate) const ADDRESS_ANNOTATION: &str = "moco.cybozu.com/leader-address";
 

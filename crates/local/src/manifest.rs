@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
-use moco_api::trusted::SlowLog;
-use moco_api::{MySQLCluster, TrustedCluster};
+use moco_api::TrustedCluster;
+use moco_api::trusted::{Overwrites, SlowLog};
 use moco_model::{ClusterUid, MemberId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,15 +50,16 @@ impl Manifest {
         let [document] = clusters.as_slice() else {
             bail!("it must hold one MySQLCluster and holds {}", clusters.len());
         };
-        let mut cluster: MySQLCluster = serde_json::from_value((*document).clone())
-            .context("the MySQLCluster cannot be read")?;
-        cluster
-            .metadata
-            .namespace
-            .get_or_insert_with(|| "default".to_owned());
-        cluster.metadata.uid = Some(uid.0.clone());
-        let offline = cluster.spec.offline.then(|| OFFLINE.to_owned());
-        let cluster = moco_api::validate(&cluster).map_err(|invalid| {
+        let metadata = document.get("metadata").and_then(Value::as_object);
+        let mut metadata = metadata.cloned().unwrap_or_default();
+        metadata.entry("namespace").or_insert("default".into());
+        metadata.insert("uid".to_owned(), uid.0.as_str().into());
+        let metadata = serde_json::from_value(metadata.into())
+            .context("the metadata of the MySQLCluster cannot be read")?;
+        let spec = document.get("spec").unwrap_or(&Value::Null);
+        let offline = spec.get("offline") == Some(&Value::Bool(true));
+        let offline = offline.then(|| OFFLINE.to_owned());
+        let cluster = moco_api::read(&metadata, spec).map_err(|invalid| {
             let sentences: Vec<_> = invalid.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", sentences.join("; "))
         })?;
@@ -72,6 +73,10 @@ impl Manifest {
         let fields = cluster.not_yet.iter().map(|field| field.sentence.clone());
         let asked = [
             (!cluster.collectors.is_empty(), "spec.collectors"),
+            (
+                cluster.pod.overwrites != Overwrites::default(),
+                "spec.podTemplate.overwriteContainers",
+            ),
             (
                 matches!(cluster.slow_log, SlowLog::Configured(_)),
                 "spec.slowQueryLogConfigTmpl",
@@ -228,9 +233,15 @@ spec:
             "spec:\n  replicas",
             "spec:\n  offline: true\n  collectors: [x]\n  replicas",
         );
+        let with = with.replace(
+            "  podTemplate:\n",
+            "  podTemplate:\n    overwriteContainers: [{name: mysqld-exporter, securityContext: {runAsUser: 1}}]\n",
+        );
         let told = parse(&with).unwrap().without_effect.join("; ");
         assert!(told.contains("spec.offline has no effect"), "{told}");
         assert!(told.contains("spec.collectors has no effect"), "{told}");
+        let overwrites = "spec.podTemplate.overwriteContainers has no effect";
+        assert!(told.contains(overwrites), "{told}");
     }
 
     #[test]
@@ -239,5 +250,8 @@ spec:
         let bad = CLUSTER.replace("name: mysqld", "name: other");
         let error = format!("{:#}", parse(&bad).unwrap_err());
         assert!(error.contains("mysqld"), "{error}");
+        let unreadable = CLUSTER.replace("replicas: 3", "replicas: three");
+        let error = format!("{:#}", parse(&unreadable).unwrap_err());
+        assert!(error.contains("spec.replicas cannot be read"), "{error}");
     }
 }

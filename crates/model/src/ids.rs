@@ -78,6 +78,16 @@ impl ClusterId {
         format!("moco-{}-{}", self.name, member)
     }
 
+    /// The member whose pod has exactly this name; none for any other name.
+    pub fn member_of(&self, pod_name: &str) -> Option<MemberId> {
+        let number = pod_name
+            .strip_prefix(&self.prefixed_name())?
+            .strip_prefix('-')?;
+        let member = MemberId(number.parse().ok()?);
+        // A number has other spellings: `01`, `+1`.
+        (self.pod_name(member) == pod_name).then_some(member)
+    }
+
     /// The host name under which a member is known to the others, as the headless Service serves it.
     pub fn pod_host(&self, member: MemberId) -> String {
         format!(
@@ -231,6 +241,17 @@ mod tests {
         assert!(long.to_string().contains("at most 40"), "{long}");
         for bad in ["", "-a", "a-", "A", "a.b", "a/b"] {
             assert!(ClusterId::new("default", bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_a_member_only_under_the_exact_name() {
+        let id = ClusterId::new("shop", "a").unwrap();
+        for member in [MemberId(0), MemberId(12)] {
+            assert_eq!(id.member_of(&id.pod_name(member)), Some(member));
+        }
+        for other in ["moco-a-b-0", "moco-a-", "moco-a-01", "moco-a-+1", "x"] {
+            assert_eq!(id.member_of(other), None, "{other}");
         }
     }
 

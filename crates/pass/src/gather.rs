@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use moco_model::report::Hearing;
 use moco_model::sentence::with_causes;
 use moco_model::{MemberId, MemberReport, Millis};
 use moco_planner::observation::Mark;
@@ -69,7 +70,8 @@ pub(crate) async fn gather<A: Agents>(
     let mut answers: BTreeMap<_, _> = join_all(asking).await.into_iter().collect();
     if let Some(primary) = primary.filter(reached) {
         let reports = answers.values().flatten().flatten();
-        let within = if is_heard(primary, reports) {
+        let hearings = reports.filter_map(|report| report.hearing.as_ref());
+        let within = if is_heard(primary, hearings) {
             PRESSED
         } else {
             silence.short(primary, now)
@@ -103,19 +105,10 @@ pub(crate) async fn gather<A: Agents>(
     seen
 }
 
-/// Whether the others' agents hear the primary, or know nothing of it.
-fn is_heard<'a>(primary: MemberId, others: impl Iterator<Item = &'a MemberReport>) -> bool {
-    let mut unheard = false;
-    for report in others {
-        let Some(hearing) = report.hearing.as_ref().filter(|of| of.member == primary) else {
-            continue;
-        };
-        if !hearing.refused && hearing.silent_ms < HEARD_MS {
-            return true;
-        }
-        unheard = true;
-    }
-    !unheard
+/// Whether one of the others' agents hears the primary, or none says anything of it.
+fn is_heard<'a>(primary: MemberId, hearings: impl Iterator<Item = &'a Hearing>) -> bool {
+    let mut of_it = hearings.filter(|of| of.member == primary).peekable();
+    of_it.peek().is_none() || of_it.any(|of| !of.refused && of.silent_ms < HEARD_MS)
 }
 
 impl Silence {
@@ -200,6 +193,24 @@ mod tests {
         };
         seen.members.insert(MemberId(0), member);
         seen
+    }
+
+    #[test]
+    fn the_primary_is_waited_for_only_while_somebody_has_heard_it_just_now_or_nobody_listens() {
+        let of = |member, silent_ms, refused| Hearing {
+            member: MemberId(member),
+            silent_ms,
+            refused,
+        };
+        let heard = |hearings: &[Hearing]| is_heard(MemberId(0), hearings.iter());
+        assert!(heard(&[]));
+        assert!(heard(&[of(2, 5_000, false)]), "of another member");
+        assert!(heard(&[of(0, 1_100, false), of(0, 300, false)]));
+        assert!(
+            !heard(&[of(0, 1_100, false), of(0, 800, false)]),
+            "in a moment neither does"
+        );
+        assert!(!heard(&[of(0, 0, true)]), "nobody is there");
     }
 
     #[test]

@@ -25,6 +25,38 @@ pub struct Finding {
     pub sentence: String,
 }
 
+/// Between two problems of one message.
+const BETWEEN: &str = "; ";
+
+impl Finding {
+    /// All of them in one message, `CODE: sentence; CODE: sentence`: what the condition Healthy says.
+    pub fn join(all: &[Self]) -> String {
+        let said = all
+            .iter()
+            .map(|found| format!("{}: {}", found.problem, found.sentence));
+        said.collect::<Vec<_>>().join(BETWEEN)
+    }
+
+    /// What [`Finding::join`] made a message of; nothing when it begins without a code. A sentence may hold `; `.
+    pub fn split(message: &str) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for part in message.split(BETWEEN) {
+            let named = part
+                .split_once(": ")
+                .and_then(|(code, sentence)| Some((Problem::of_code(code)?, sentence)));
+            match (named, all.last_mut()) {
+                (Some((problem, sentence)), _) => all.push(Self {
+                    problem,
+                    sentence: sentence.to_owned(),
+                }),
+                (None, Some(last)) => last.sentence.extend([BETWEEN, part]),
+                (None, None) => return Vec::new(), // one sentence without a code
+            }
+        }
+        all
+    }
+}
+
 type Recognise = fn(&Observation) -> Option<String>;
 
 /// One row a problem; the order is that of [`Problem::ALL`].
@@ -259,4 +291,37 @@ fn waiting_for_members(seen: &Observation) -> Option<String> {
 fn not_initialised(seen: &Observation) -> Option<String> {
     (seen.register.is_none() && waiting_for_members(seen).is_none())
         .then(|| "the cluster is new and has no primary yet".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_joined_is_split_at_the_codes_and_not_inside_of_sentences() {
+        let finding = |problem, sentence: &str| Finding {
+            problem,
+            sentence: sentence.to_owned(),
+        };
+        let all = [
+            finding(
+                Problem::ReplicaUnreachable,
+                "replica 1 starts mysqld; replica 2: it stops; Healthy: no",
+            ),
+            finding(Problem::BookOutdated, "1 of 3 members count for a failover"),
+        ];
+        for count in 0..=all.len() {
+            let some = &all[..count];
+            assert_eq!(Finding::split(&Finding::join(some)), some);
+        }
+        assert_eq!(Finding::split("primary 0 is closed; it waits"), []);
+    }
+
+    #[test]
+    fn each_problem_is_found_by_its_code() {
+        for problem in Problem::ALL {
+            assert_eq!(Problem::of_code(problem.code()), Some(*problem));
+        }
+        assert_eq!(Problem::of_code("Healthy"), None);
+    }
 }

@@ -17,6 +17,11 @@ macro_rules! problems {
             /// All of them, in order of priority.
             pub const ALL: &'static [Self] = &[$(Self::$code,)+];
 
+            /// The problem of a code; none for what is no problem's code.
+            pub fn of_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|problem| problem.code() == code)
+            }
+
             /// The code as it is shown.
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$code => stringify!($code),)+ }

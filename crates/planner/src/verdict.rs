@@ -86,10 +86,7 @@ impl Verdict {
 
     /// After how many milliseconds to look again when nothing happens before.
     pub(crate) fn look_again_ms(&self) -> Millis {
-        let code = Problem::ALL
-            .iter()
-            .find(|problem| problem.code() == self.code);
-        match code {
+        match Problem::of_code(&self.code) {
             None if self.code == HEALTHY => 60_000,
             None => 30_000,
             Some(problem) if problem.blocks() => 30_000,

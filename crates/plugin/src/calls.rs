@@ -19,7 +19,7 @@ use crate::cluster::Cluster;
 
 mod objects;
 
-pub(crate) use objects::{CONTROLLERS, LogOf, object, selector};
+pub(crate) use objects::{LogOf, controllers, object, selector};
 
 /// How long a request may take unless `--request-timeout` says otherwise. The API server itself
 /// gives up after 60 s; a person does not want to wait that long for one answer.
@@ -53,6 +53,14 @@ pub(crate) enum CallError {
         attempted: String,
         /// The time it had.
         after: Duration,
+    },
+    /// A list that is longer than is read.
+    #[error("cannot {attempted}: there are more than {max} of them")]
+    TooMany {
+        /// What was attempted.
+        attempted: String,
+        /// Most objects that are read.
+        max: u32,
     },
 }
 
@@ -150,10 +158,6 @@ impl Calls {
         Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
     }
 
-    fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), &self.namespace)
-    }
-
     /// Reads a cluster.
     pub(crate) async fn cluster(&self, id: &ClusterId) -> Result<Cluster, CallError> {
         let api = self.clusters();
@@ -199,7 +203,7 @@ impl Calls {
         key: &str,
         value: Option<&str>,
     ) -> Result<(), CallError> {
-        let (api, name) = (self.pods(), id.pod_name(member));
+        let (api, name) = (self.api::<Pod>(), id.pod_name(member));
         let attempted = format!("patch Pod {}/{name}", id.namespace);
         let patch = Patch::Merge(annotate::patch(key, value));
         let params = PatchParams::default();
@@ -223,7 +227,7 @@ impl Calls {
 
     /// Reads a Secret.
     pub(crate) async fn secret(&self, name: &str) -> Result<Secret, CallError> {
-        let api = Api::<Secret>::namespaced(self.client.clone(), &self.namespace);
+        let api = self.api::<Secret>();
         let attempted = format!("get Secret {}/{name}", self.namespace);
         self.call(&attempted, api.get(name)).await
     }

@@ -26,7 +26,7 @@ pub(crate) struct Cluster {
     pub(crate) replicas: u32,
     /// Whether the user took the cluster down.
     pub(crate) offline: bool,
-    pub(crate) conditions: Vec<Condition>,
+    conditions: Vec<Condition>,
     pub(crate) verdict: Option<VerdictStatus>,
     pub(crate) members: Vec<MemberStatus>,
     pub(crate) current_primary_index: Option<u32>,
@@ -94,10 +94,15 @@ impl Cluster {
         })
     }
 
+    /// The condition of a kind.
+    pub(crate) fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|found| found.type_ == kind)
+    }
+
     /// Whether a condition is True.
     pub(crate) fn is(&self, condition: &str) -> bool {
-        let mut all = self.conditions.iter();
-        all.any(|found| found.type_ == condition && found.status == "True")
+        self.condition(condition)
+            .is_some_and(|found| found.status == "True")
     }
 
     /// Whether the controller calls this manifest's cluster healthy.

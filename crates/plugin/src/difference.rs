@@ -4,7 +4,7 @@ use moco_api::quantity;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::redact::is_secret;
+use crate::redact;
 
 /// Longest text that is shown of a value, in characters.
 const SHOWN_MAX: usize = 60;
@@ -102,18 +102,17 @@ fn same_quantity(at: &str, before: &Value, after: &Value) -> bool {
     is_quantity && millis(before).is_some() && millis(before) == millis(after)
 }
 
-/// Values of environment variables are never shown: their names say little about what is in them.
+/// What programs are given is never shown: the names around it say little about what is in it.
 fn shown(at: &str, value: &Value) -> String {
-    let last = at.rsplit('.').next().unwrap_or(at);
     let text = match value {
         Value::Null => return "-".to_owned(),
-        _ if is_secret(last) || last == "env" || at.contains(".env[") => {
-            return "(not shown)".to_owned();
-        }
+        _ if is_hidden(at) => return "(not shown)".to_owned(),
         Value::String(text) if text.is_empty() => "\"\"".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Object(_) | Value::Array(_) if holds_environment(value) => {
-            return "(not shown)".to_owned();
+        Value::String(text) => redact::text(text),
+        Value::Object(_) | Value::Array(_) => {
+            let mut shown = value.clone();
+            redact::field(at.rsplit('.').next().unwrap_or(at), &mut shown);
+            shown.to_string()
         }
         other => other.to_string(),
     };
@@ -123,15 +122,11 @@ fn shown(at: &str, value: &Value) -> String {
     }
 }
 
-/// Whether a value holds, at any depth, what would not be shown by itself.
-fn holds_environment(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(name, inner)| name == "env" || is_secret(name) || holds_environment(inner)),
-        Value::Array(items) => items.iter().any(holds_environment),
-        _ => false,
-    }
+/// Whether nothing at this place is shown: it is given to a program, or has the name of what is secret.
+fn is_hidden(at: &str) -> bool {
+    let mut parts = at.split('.');
+    parts.any(|part| redact::is_given(part.split('[').next().unwrap_or(part)))
+        || redact::is_secret(at.rsplit('.').next().unwrap_or(at))
 }
 
 #[cfg(test)]
@@ -166,18 +161,37 @@ mod tests {
     }
 
     #[test]
-    fn no_value_of_the_environment_and_no_password_is_shown() {
-        let before = json!({});
+    fn nothing_that_is_given_to_a_program_and_no_password_is_shown() {
+        let containers = json!([{
+            "name": "a",
+            "env": [{ "name": "DSN", "value": "hunter2" }],
+            "args": ["--init-password=hunter2", "--token", "hunter2"],
+            "command": ["sh", "-c", "mysql -phunter2"],
+            "livenessProbe": { "httpGet": { "httpHeaders": [{ "name": "A", "value": "hunter2" }] } },
+        }]);
         let after = json!({
-            "containers": [{ "name": "a", "env": [{ "name": "DSN", "value": "hunter2" }] }],
+            "containers": containers,
             "env": [{ "name": "X", "value": "hunter2" }],
             "adminPassword": "hunter2",
+            "annotations": { "note": "password: hunter2" },
+            "_include": "report_password = hunter2\n",
         });
-        let all = lines(&before, &after).join("\n");
-        assert!(
-            !all.contains("hunter2") && all.contains("(not shown)"),
-            "{all}"
-        );
+        // As a whole, and at each place.
+        let mut empty = after.clone();
+        empty["containers"] = json!([{
+            "name": "a", "env": [{ "name": "DSN", "value": "x" }], "args": ["x", "x", "x"],
+            "command": ["sh", "-c", "x"],
+            "livenessProbe": { "httpGet": { "httpHeaders": [{ "name": "A", "value": "x" }] } },
+        }]);
+        empty["annotations"] = json!({ "note": "" });
+        empty["_include"] = json!("");
+        for before in [json!({}), empty] {
+            let all = lines(&before, &after).join("\n");
+            assert!(!all.contains("hunter2"), "{all}");
+            assert!(all.contains("_include"), "{all}");
+            let all = lines(&after, &before).join("\n");
+            assert!(!all.contains("hunter2"), "{all}");
+        }
         let changed = differences(
             "spec",
             &json!({ "env": [{ "name": "X", "value": "hunter1" }] }),

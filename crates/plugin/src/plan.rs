@@ -6,15 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use moco_api::constants::{annotations, conditions};
+use moco_api::constants::conditions;
 use moco_api::{Invalid, MySQLCluster, TrustedCluster, validate};
 use moco_model::Register;
 use moco_planner::Problem;
-use moco_resources::Images;
+use moco_resources::{Images, pods_to_run};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::annotate;
 use crate::difference::{Difference, differences};
 
 mod effects;
@@ -100,9 +99,10 @@ pub(crate) fn plan(old: Option<&Form>, new: &Form, known: &Known) -> Plan {
     if !plan.refused.is_empty() {
         return plan;
     }
-    plan.notes.extend(notes(new, known));
+    plan.notes.extend(notes(&trusted, known));
     let made = |trusted: &TrustedCluster, form: &Form, images: &Images| {
-        made::made(trusted, form, pods(trusted, known), images)
+        let pods = pods_to_run(trusted, known.register.as_ref());
+        made::made(trusted, form, pods, images)
     };
     let own = made(&trusted, new, &images::all());
     plan.without_effect = trusted
@@ -133,7 +133,6 @@ pub(crate) fn plan(old: Option<&Form>, new: &Form, known: &Known) -> Plan {
             };
             plan.effects = with(&images::all());
             plan.notes.extend(images::notes(|images| with(images) != plan.effects));
-            plan.without_effect.extend(idle(old, new, known));
         }
     }
     plan
@@ -149,16 +148,6 @@ fn trusted(form: &Form) -> Result<TrustedCluster, Vec<String>> {
         )]),
         _ => Ok(trusted),
     }
-}
-
-/// Pods that run: the wanted number, and never fewer than the members that are recorded.
-fn pods(trusted: &TrustedCluster, known: &Known) -> u32 {
-    let recorded = known
-        .register
-        .iter()
-        .flat_map(|register| register.membership.all());
-    let highest = recorded.map(|member| member.0.saturating_add(1)).max();
-    trusted.replicas.max(highest.unwrap_or(0))
 }
 
 /// What users write: the spec, the annotations that MOCO reads, and the options of the ConfigMap.
@@ -191,78 +180,18 @@ fn changes(old: &Form, new: &Form) -> Vec<Difference> {
     all
 }
 
-/// Fields of the spec that differ, change nothing by themselves, and are not said to have no effect.
-fn idle(old: &Form, new: &Form, known: &Known) -> Vec<String> {
-    let (before, after) = (json!(old.cluster.spec), json!(new.cluster.spec));
-    let names = |spec: &Value| {
-        let fields = spec.as_object();
-        fields
-            .into_iter()
-            .flat_map(|all| all.keys().cloned())
-            .collect::<Vec<_>>()
-    };
-    let mut all = names(&before);
-    all.extend(names(&after));
-    all.sort();
-    all.dedup();
-    let differs = |name: &String| before.get(name) != after.get(name);
-    all.retain(|name| differs(name) && is_idle(name, old, new, known));
-    all.iter()
-        .map(|name| format!("spec.{name} changes nothing on the cluster"))
-        .collect()
-}
-
-/// Whether the objects and the number of members stay as they are when this field alone is changed.
-fn is_idle(field: &str, old: &Form, new: &Form, known: &Known) -> bool {
-    let mut spec = json!(old.cluster.spec);
-    let value = json!(new.cluster.spec).get(field).cloned();
-    if let Value::Object(fields) = &mut spec {
-        match value {
-            Some(value) => fields.insert(field.to_owned(), value),
-            None => fields.remove(field),
-        };
-    }
-    let Ok(spec) = serde_json::from_value(spec) else {
-        return false;
-    };
-    let mut only = old.clone();
-    only.cluster.spec = spec;
-    only.options.clone_from(&new.options);
-    // What is right only together with other changes is not looked at by itself.
-    let (Ok(before), Ok(after)) = (trusted(old), trusted(&only)) else {
-        return false;
-    };
-    let named = format!("spec.{field}");
-    if after
-        .not_yet
-        .iter()
-        .any(|one| one.field.starts_with(&named))
-    {
-        return false;
-    }
-    let side = |trusted: &TrustedCluster, form: &Form| {
-        let made = made::made(trusted, form, pods(trusted, known), &images::all());
-        Side::of(trusted, form, made)
-    };
-    side(&before, old) == side(&after, &only)
-}
-
-fn notes(new: &Form, known: &Known) -> Vec<String> {
+fn notes(trusted: &TrustedCluster, known: &Known) -> Vec<String> {
     let mut notes = Vec::new();
     if known.foreign {
         let code = conditions::FOREIGN_CLUSTER;
         notes.push(format!("{code}: {}", Problem::ForeignCluster.advice()));
     }
-    let is_set = |key: &str| {
-        let mut all = new.cluster.metadata.annotations.iter().flatten();
-        all.any(|(name, value)| name == key && value == annotate::TRUE)
-    };
-    let name = new.cluster.metadata.name.as_deref().unwrap_or_default();
-    for (key, what) in [
-        (annotations::RECONCILIATION_STOPPED, "reconciliation"),
-        (annotations::CLUSTERING_STOPPED, "clustering"),
+    let name = &trusted.id.name;
+    for (is_stopped, what) in [
+        (trusted.stopped.reconciliation, "reconciliation"),
+        (trusted.stopped.clustering, "clustering"),
     ] {
-        if is_set(key) {
+        if is_stopped {
             notes.push(format!(
                 "{what} is stopped: what concerns it happens after `kubectl moco start {what} {name}`"
             ));

@@ -1,4 +1,8 @@
-//! What must not be shown, told by its name.
+//! What must not be shown, told by its name. `report` and `plan` show nothing of an object but through this.
+
+use serde_json::Value;
+
+use crate::annotate::LAST_APPLIED;
 
 /// Parts of names of what is secret, in lower case.
 const SECRET: [&str; 10] = [
@@ -59,8 +63,56 @@ pub(crate) fn text(text: &str) -> String {
     shown
 }
 
+/// Whether a field of this name holds what is given to a program: often secret, whatever it is called.
+pub(crate) fn is_given(name: &str) -> bool {
+    matches!(name, "env" | "httpHeaders" | "command" | "args")
+}
+
+/// Takes out of an object what may be secret in it.
+pub(crate) fn value(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(self::value),
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                field(name, inner);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Takes out of what a field of this name holds what may be secret in it.
+pub(crate) fn field(name: &str, value: &mut Value) {
+    match value {
+        Value::Array(items) if matches!(name, "command" | "args") => {
+            let words: Vec<_> = items
+                .iter()
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect();
+            *items = self::words(&words).into_iter().map(Value::from).collect();
+        }
+        Value::Array(items) if is_given(name) => {
+            let fields = items.iter_mut().filter_map(Value::as_object_mut);
+            let values = fields.filter_map(|fields| fields.get_mut("value"));
+            values.for_each(|value| *value = Value::from(REDACTED));
+        }
+        // Of a ConfigMap: options by name, and files such as my.cnf.
+        Value::Object(texts) if matches!(name, "annotations" | "data") => {
+            for (key, inner) in texts {
+                match inner {
+                    Value::String(text) if key == LAST_APPLIED => REDACTED.clone_into(text),
+                    Value::String(text) if !is_secret(key) => *text = self::text(text),
+                    _ => field(key, inner),
+                }
+            }
+        }
+        Value::String(text) if is_secret(name) => REDACTED.clone_into(text),
+        _ => self::value(value),
+    }
+}
+
 /// One line without what may be secret in it.
-pub(crate) fn line(line: &str) -> String {
+fn line(line: &str) -> String {
     after_names(&without_logins(line))
 }
 

@@ -5,8 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::annotate::LAST_APPLIED;
-use crate::redact::{self, REDACTED};
+use crate::redact;
 
 mod archive;
 mod collect;
@@ -29,66 +28,9 @@ fn shown(mut object: Value) -> Value {
         .and_then(Value::as_object_mut)
     {
         metadata.remove("managedFields");
-        let annotations = metadata
-            .get_mut("annotations")
-            .and_then(Value::as_object_mut);
-        for (key, value) in annotations.into_iter().flatten() {
-            if let Value::String(text) = value {
-                *text = if key == LAST_APPLIED {
-                    REDACTED.to_owned()
-                } else {
-                    redact::text(text)
-                };
-            }
-        }
     }
-    // Of a ConfigMap: options by name, and files such as my.cnf.
-    if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
-        for text in data.values_mut() {
-            if let Value::String(text) = text {
-                *text = redact::text(text);
-            }
-        }
-    }
-    without_secrets(&mut object);
+    redact::value(&mut object);
     object
-}
-
-fn without_secrets(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(without_secrets),
-        Value::Object(fields) => {
-            for (name, inner) in fields {
-                without_secret(name, inner);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn without_secret(name: &str, value: &mut Value) {
-    match value {
-        // Whatever they are called: what is given to a program this way is often secret.
-        Value::Array(items) if matches!(name, "env" | "httpHeaders") => {
-            let fields = items.iter_mut().filter_map(Value::as_object_mut);
-            fields.for_each(|fields| hide(fields, "value"));
-        }
-        Value::Array(items) if matches!(name, "command" | "args") => {
-            let words: Vec<_> = items
-                .iter()
-                .filter_map(|item| item.as_str().map(str::to_owned))
-                .collect();
-            *items = redact::words(&words).into_iter().map(Value::from).collect();
-        }
-        Value::String(text) if redact::is_secret(name) => REDACTED.clone_into(text),
-        _ => without_secrets(value),
-    }
-}
-
-fn hide(fields: &mut Map<String, Value>, name: &str) {
-    if let Some(value) = fields.get_mut(name) {
-        *value = json!(REDACTED);
-    }
 }
 
 /// Name, labels and keys of a Secret, from its metadata: who wrote which key is told there.

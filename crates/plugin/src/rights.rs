@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::{Ask, Cli, Verb};
 use crate::commands::{End, carry_out};
 use crate::connection::tests::flags;
-use crate::testing::{Asked, Server, dynamic, healthy, lost};
+use crate::testing::{Asked, Server, dynamic, healthy, labels, labels_of_controllers, lost};
 
 type Rights = BTreeSet<Asked>;
 
@@ -55,13 +55,14 @@ fn server(mut cluster: Value) -> Server {
     let server = Server::default();
     cluster["spec"]["mysqlConfigMapName"] = json!("options");
     server.put("mysqlclusters", json!(dynamic(cluster)));
-    let pod = |name: &str| {
+    let pod = |name: &str, labels: Value| {
         json!({
-            "metadata": { "name": name },
+            "metadata": { "name": name, "labels": labels },
             "spec": { "containers": [{ "name": "mysqld" }] },
         })
     };
-    server.put("pods", pod("moco-orders-0"));
+    server.put("pods", pod("moco-orders-0", labels()));
+    server.put("pods", pod("moco-controller-x", labels_of_controllers()));
     let secret =
         json!({ "metadata": { "name": "moco-orders" }, "data": { "READONLY_PASSWORD": "eA==" } });
     server.put("secrets", secret);

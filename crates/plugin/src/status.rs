@@ -205,9 +205,7 @@ fn standing(cluster: &Cluster) -> Standing {
 }
 
 fn takes_writes(cluster: &Cluster) -> Option<bool> {
-    let mut all = cluster.conditions.iter();
-    let found = all.find(|condition| condition.type_ == conditions::AVAILABLE)?;
-    match found.status.as_str() {
+    match cluster.condition(conditions::AVAILABLE)?.status.as_str() {
         "True" => Some(true),
         "False" => Some(false),
         _ => None,
@@ -249,9 +247,9 @@ fn without_effect(cluster: &Cluster) -> Vec<String> {
         conditions::STATEFUL_SET_READY,
     ];
     let denied = |kind: &&str| {
-        let mut all = cluster.conditions.iter();
-        let found = all.find(|found| found.type_ == **kind && found.status == "False")?;
-        Some(format!("{kind} is False: {}", found.message)).filter(|_| !found.message.is_empty())
+        let found = cluster.condition(kind)?;
+        let is_told = found.status == "False" && !found.message.is_empty();
+        is_told.then(|| format!("{kind} is False: {}", found.message))
     };
     told.iter().filter_map(denied).collect()
 }

@@ -19,6 +19,18 @@ pub(crate) fn cluster(object: Value) -> Cluster {
     Cluster::of(id, &dynamic(object))
 }
 
+/// The labels of the objects of `shop/orders`.
+pub(crate) fn labels() -> Value {
+    json!(moco_resources::member_labels(
+        &ClusterId::new("shop", "orders").unwrap()
+    ))
+}
+
+/// The labels of the controllers' objects.
+pub(crate) fn labels_of_controllers() -> Value {
+    json!(moco_resources::controller_labels())
+}
+
 /// The object with a kind, as the API server sends it.
 pub(crate) fn dynamic(mut object: Value) -> DynamicObject {
     object["apiVersion"] = json!("moco.cybozu.com/v1beta2");

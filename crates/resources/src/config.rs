@@ -87,7 +87,7 @@ impl Place {
             mysqlx_socket: format!("{}/mysqlx.sock", paths::SOCKETS),
             pid_file: format!("{}/mysqld.pid", paths::SOCKETS),
             tmp_dir: paths::TMP.to_owned(),
-            slow_log: format!("{}/mysql.slow", paths::LOGS),
+            slow_log: paths::SLOW_LOG.to_owned(),
             tls: TlsFiles::in_folder(paths::GRPC_CERT),
             port: ports::MYSQL,
             admin_port: ports::MYSQL_ADMIN,

@@ -1,6 +1,8 @@
 //! The operator's own objects: everything that `kubectl apply` needs to begin with.
 
-use moco_api::constants::ports;
+use std::collections::BTreeMap;
+
+use moco_api::constants::{labels, ports};
 use serde_json::{Value, json};
 
 mod deployment;
@@ -37,7 +39,7 @@ fn namespace(name: &str) -> Value {
         "metadata": {
             "name": name,
             "labels": {
-                "app.kubernetes.io/name": "moco",
+                labels::NAME: "moco",
                 "pod-security.kubernetes.io/enforce": level,
                 "pod-security.kubernetes.io/audit": level,
                 "pod-security.kubernetes.io/warn": level,
@@ -46,12 +48,18 @@ fn namespace(name: &str) -> Value {
     })
 }
 
-fn labels() -> Value {
-    json!({ "app.kubernetes.io/name": "moco", "app.kubernetes.io/component": CONTROLLER })
+/// The labels of the operator's own objects, by which its pods are selected too.
+pub fn controller_labels() -> BTreeMap<String, String> {
+    [
+        (labels::NAME, "moco"),
+        ("app.kubernetes.io/component", CONTROLLER),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
 }
 
 fn metadata(name: &str, namespace: &str) -> Value {
-    json!({ "name": name, "namespace": namespace, "labels": labels() })
+    json!({ "name": name, "namespace": namespace, "labels": controller_labels() })
 }
 
 /// Where agents tell what changed. Only ready controllers are behind it.
@@ -61,7 +69,7 @@ fn service(namespace: &str) -> Value {
         "kind": "Service",
         "metadata": metadata(CONTROLLER, namespace),
         "spec": {
-            "selector": labels(),
+            "selector": controller_labels(),
             "ports": [{
                 "name": "notify",
                 "port": ports::CONTROLLER_NOTIFY,
@@ -78,7 +86,7 @@ fn disruption_budget(namespace: &str) -> Value {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": metadata(CONTROLLER, namespace),
-        "spec": { "maxUnavailable": 1, "selector": { "matchLabels": labels() } },
+        "spec": { "maxUnavailable": 1, "selector": { "matchLabels": controller_labels() } },
     })
 }
 

@@ -29,8 +29,8 @@ mod sidecars;
 mod stateful_set;
 mod yaml;
 
-pub use install::install;
+pub use install::{controller_labels, install};
 pub use metadata::{member_labels, owner_reference};
-pub use objects::{Certificate, Facts, Images, Objects, objects};
+pub use objects::{Certificate, Facts, Images, Objects, objects, pods_to_run};
 pub use pdb::disruptions_allowed;
 pub use yaml::to_yaml;

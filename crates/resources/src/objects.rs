@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use moco_api::TrustedCluster;
 use moco_api::names;
-use moco_model::Passwords;
+use moco_model::{Passwords, Register};
 
 use crate::config::{self, ConfigNote, MyCnf, Place};
 use crate::metadata::metadata;
@@ -23,8 +23,7 @@ pub struct Facts {
     /// The images of containers that MOCO adds. A running cluster keeps those that it has until
     /// something else changes its pods.
     pub images: Images,
-    /// Pods to run: the wanted number, or more while members are being taken out, or none while the
-    /// cluster is offline.
+    /// Pods to run: see [`pods_to_run`].
     pub pods: u32,
     /// Options of the user's ConfigMap; empty when there is none.
     pub user_options: BTreeMap<String, String>,
@@ -98,6 +97,19 @@ pub struct Objects {
     /// Fields of the manifest that have no effect because the operator lacks what they need, in
     /// sentences.
     pub without_effect: Vec<String>,
+}
+
+/// Pods to run: the wanted number, and never fewer than the members that are recorded; none while the
+/// cluster is offline.
+pub fn pods_to_run(cluster: &TrustedCluster, register: Option<&Register>) -> u32 {
+    if cluster.offline {
+        return 0;
+    }
+    let recorded = register
+        .into_iter()
+        .flat_map(|register| register.membership.all());
+    let highest = recorded.map(|member| member.0.saturating_add(1)).max();
+    cluster.replicas.max(highest.unwrap_or(0))
 }
 
 /// Makes all objects of a cluster.

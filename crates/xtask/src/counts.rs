@@ -5,12 +5,16 @@ use std::ops::AddAssign;
 
 use anyhow::{Result, bail};
 
+use crate::say::say;
+
 /// The sum at the end of every test word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
     pub(crate) skipped: u64,
+    /// What failed, a line each: what was printed when it did may be thousands of lines before the end.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Counts {
@@ -18,31 +22,38 @@ impl Counts {
         passed: 1,
         failed: 0,
         skipped: 0,
-    };
-    pub(crate) const FAILED: Self = Self {
-        passed: 0,
-        failed: 1,
-        skipped: 0,
+        failures: Vec::new(),
     };
     pub(crate) const SKIPPED: Self = Self {
         passed: 0,
         failed: 0,
         skipped: 1,
+        failures: Vec::new(),
     };
 
     /// The counts of one check; the error of a failed one is told.
     pub(crate) fn of(what: &str, result: Result<()>) -> Self {
         match result {
             Ok(()) => Self::PASSED,
-            Err(error) => {
-                crate::say::say(&format!("FAILED: {what}: {error:#}"));
-                Self::FAILED
-            }
+            Err(error) => Self::failed(&format!("{what}: {error:#}")),
         }
     }
 
-    /// Prints the line of counts; an error if anything failed.
+    /// The counts of one check that failed, which is told.
+    pub(crate) fn failed(what: &str) -> Self {
+        say(&format!("FAILED: {what}"));
+        Self {
+            failed: 1,
+            failures: vec![what.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// Prints what failed and the line of counts; an error if anything failed.
     pub(crate) fn conclude(self) -> Result<()> {
+        for failure in &self.failures {
+            println!("failed: {failure}");
+        }
         println!("{self}");
         if self.failed > 0 {
             bail!("{} failed", self.failed);
@@ -57,6 +68,7 @@ impl fmt::Display for Counts {
             passed,
             failed,
             skipped,
+            failures: _,
         } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
@@ -67,6 +79,7 @@ impl AddAssign for Counts {
         self.passed += more.passed;
         self.failed += more.failed;
         self.skipped += more.skipped;
+        self.failures.extend(more.failures);
     }
 }
 
@@ -80,9 +93,10 @@ mod tests {
     fn one_failure_makes_the_whole_fail() {
         let mut counts = Counts::of("a", Ok(()));
         counts += Counts::SKIPPED;
-        assert!(counts.conclude().is_ok());
         counts += Counts::of("b", Err(anyhow!("broken on purpose")));
-        assert!(counts.conclude().is_err());
         assert_eq!(counts.to_string(), "1 passed, 1 failed, 1 skipped");
+        assert_eq!(counts.failures, ["b: broken on purpose"]);
+        assert!(counts.conclude().is_err());
+        assert!(Counts::of("a", Ok(())).conclude().is_ok());
     }
 }

@@ -193,12 +193,7 @@ fn resources(field: &str, config: &JobConfig, findings: &mut Findings) -> Resour
         let mut amounts = BTreeMap::new();
         for (resource, name, amount) in given {
             let Some(amount) = amount else { continue };
-            if quantity::millis(amount).is_none() {
-                findings.refuse(
-                    format!("{field}.{name}"),
-                    format!("is {amount:?}, which is no quantity such as 500m or 2Gi"),
-                );
-            }
+            findings.quantity(&format!("{field}.{name}"), amount);
             amounts.insert((*resource).to_owned(), Quantity(amount.clone()));
         }
         amounts

@@ -18,7 +18,7 @@ where
     let read: T = serde_path_to_error::deserialize(&value)?;
     let mut unknown = Vec::new();
     if let Ok(written) = serde_json::to_value(&read) {
-        missing("", &value, &written, &mut unknown);
+        unknown = missing("", &value, &written);
     }
     Ok((read, unknown))
 }
@@ -50,14 +50,20 @@ fn number_to_text(value: &mut Value) {
     }
 }
 
-/// Collects the paths of `given` that are not in `kept`. A null is nothing that could be lost.
-fn missing(path: &str, given: &Value, kept: &Value, lost: &mut Vec<String>) {
+/// The paths of `given` that are not in `kept`, each after `root`. A null is nothing that could be lost.
+pub fn missing(root: &str, given: &Value, kept: &Value) -> Vec<String> {
+    let mut lost = Vec::new();
+    collect_missing(root, given, kept, &mut lost);
+    lost
+}
+
+fn collect_missing(path: &str, given: &Value, kept: &Value, lost: &mut Vec<String>) {
     match (given, kept) {
         (Value::Object(given), Value::Object(kept)) => {
             for (name, inner) in given {
                 let path = format!("{path}.{name}");
                 match kept.get(name) {
-                    Some(kept) => missing(&path, inner, kept, lost),
+                    Some(kept) => collect_missing(&path, inner, kept, lost),
                     None if inner.is_null() => {}
                     None => lost.push(path),
                 }
@@ -65,7 +71,7 @@ fn missing(path: &str, given: &Value, kept: &Value, lost: &mut Vec<String>) {
         }
         (Value::Array(given), Value::Array(kept)) => {
             for (at, (inner, kept)) in given.iter().zip(kept).enumerate() {
-                missing(&format!("{path}[{at}]"), inner, kept, lost);
+                collect_missing(&format!("{path}[{at}]"), inner, kept, lost);
             }
         }
         _ => {}

@@ -9,7 +9,6 @@ use super::claims::is_label;
 use super::{Findings, labels_and_annotations, mysqld, not_yet};
 use crate::cluster::{MySQLClusterSpec, OverwriteContainer};
 use crate::constants::{containers, volumes};
-use crate::quantity;
 use crate::trusted::{Overwrite, Overwrites, TrustedPod};
 
 const SPEC: &str = "spec.podTemplate.spec";
@@ -120,15 +119,7 @@ fn quantities(field: &str, given: Option<&ResourceRequirements>, findings: &mut 
     let given = given.unwrap_or(&none);
     for (kind, amounts) in [("requests", &given.requests), ("limits", &given.limits)] {
         for (resource, amount) in amounts.iter().flatten() {
-            if quantity::millis(&amount.0).is_none() {
-                findings.refuse(
-                    format!("{field}.{kind}.{resource}"),
-                    format!(
-                        "is {:?}, which is no quantity such as 500m or 2Gi",
-                        amount.0
-                    ),
-                );
-            }
+            findings.quantity(&format!("{field}.{kind}.{resource}"), &amount.0);
         }
     }
 }

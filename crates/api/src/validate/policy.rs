@@ -1,4 +1,4 @@
-//! Backup policies.
+//! Backup policies. Nothing calls this yet: no backup is made. What makes them will read policies by it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Findings, Invalid, job, spec_of};
 use crate::cron::{self, TimeZones};
-use crate::policy::{ArchiveSpec, BackupPolicySpec};
+use crate::policy::{ARCHIVE_MAX_SIZE, ArchiveSpec, BackupPolicySpec};
 use crate::trusted::{Archive, Concurrency, TrustedPolicy};
 use crate::{duration, quantity};
 
@@ -20,14 +20,9 @@ const SIZES: [u64; 2] = [1 << 20, 1 << 30];
 pub fn validate_policy(spec: &Value) -> Result<TrustedPolicy, Vec<Invalid>> {
     let spec: BackupPolicySpec = spec_of(spec).map_err(|invalid| vec![invalid])?;
     let mut findings = Findings::default();
-    let policy = read(&spec, &mut findings);
-    match policy {
-        Some(mut policy) if findings.invalid.is_empty() => {
-            policy.not_yet = findings.not_yet;
-            Ok(policy)
-        }
-        _ => Err(findings.invalid),
-    }
+    let read = read(&spec, &mut findings);
+    let (policy, not_yet) = findings.settle(read)?;
+    Ok(TrustedPolicy { not_yet, ..policy })
 }
 
 fn read(spec: &BackupPolicySpec, findings: &mut Findings) -> Option<TrustedPolicy> {
@@ -113,7 +108,7 @@ fn archive(spec: &ArchiveSpec, findings: &mut Findings) -> Option<Archive> {
         );
     }
     let [smallest, largest] = SIZES;
-    let text = spec.max_size.as_deref().unwrap_or("16Mi");
+    let text = spec.max_size.as_deref().unwrap_or(ARCHIVE_MAX_SIZE);
     let max_size = quantity::bytes(text).filter(|bytes| (smallest..=largest).contains(bytes));
     if max_size.is_none() {
         findings.refuse(

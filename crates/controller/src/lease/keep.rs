@@ -7,12 +7,13 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
+use moco_api::constants::LEASE;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    ACT_FOR, ADDRESS_ANNOTATION, Claim, DURATION, Judgement, LEASE_NAME, LOOK_EVERY, Leadership,
-    RENEW_EVERY, Sighting, Tenure, judge,
+    ACT_FOR, ADDRESS_ANNOTATION, Claim, DURATION, Judgement, LOOK_EVERY, Leadership, RENEW_EVERY,
+    Sighting, Tenure, judge,
 };
 use crate::call::{Attempt, CallError, call_within};
 use moco_model::sentence::with_causes;
@@ -191,8 +192,8 @@ impl Keeper {
     }
 
     async fn read(&self) -> Result<Option<Lease>, CallError> {
-        let attempt = Attempt::new("get", "Lease", &self.namespace, LEASE_NAME);
-        call_within(REQUEST, attempt, self.api.get_opt(LEASE_NAME)).await
+        let attempt = Attempt::new("get", "Lease", &self.namespace, LEASE);
+        call_within(REQUEST, attempt, self.api.get_opt(LEASE)).await
     }
 
     /// The lease with our claim, renewed now; what else is in it stays.
@@ -200,7 +201,7 @@ impl Keeper {
         let mut lease = found.unwrap_or_default();
         if lease.metadata.resource_version.is_none() {
             lease.metadata = ObjectMeta {
-                name: Some(LEASE_NAME.to_owned()),
+                name: Some(LEASE.to_owned()),
                 namespace: Some(self.namespace.clone()),
                 ..ObjectMeta::default()
             };
@@ -230,15 +231,10 @@ impl Keeper {
     async fn write(&self, lease: Lease) -> Result<Lease, CallError> {
         let params = PostParams::default();
         if lease.metadata.resource_version.is_some() {
-            let attempt = Attempt::new("update", "Lease", &self.namespace, LEASE_NAME);
-            call_within(
-                REQUEST,
-                attempt,
-                self.api.replace(LEASE_NAME, &params, &lease),
-            )
-            .await
+            let attempt = Attempt::new("update", "Lease", &self.namespace, LEASE);
+            call_within(REQUEST, attempt, self.api.replace(LEASE, &params, &lease)).await
         } else {
-            let attempt = Attempt::new("create", "Lease", &self.namespace, LEASE_NAME);
+            let attempt = Attempt::new("create", "Lease", &self.namespace, LEASE);
             call_within(REQUEST, attempt, self.api.create(&params, &lease)).await
         }
     }

@@ -4,7 +4,6 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Api;
 use kube::api::DeleteParams;
 use moco_api::TrustedCluster;
-use moco_model::Register;
 use moco_resources::config::NoteKind;
 use moco_resources::{Facts, Images, Objects};
 use serde_json::{Value, json};
@@ -42,11 +41,8 @@ impl Reconciler {
         trusted: &TrustedCluster,
         given: Given,
     ) -> Result<Notes, ReconcileError> {
-        let pods = if cluster.offline() {
-            0
-        } else {
-            pods(trusted, cluster.register().ok().flatten().as_ref())
-        };
+        let register = cluster.register().ok().flatten();
+        let pods = moco_resources::pods_to_run(trusted, register.as_ref());
         let store = given.store;
         let mut facts = Facts {
             system_namespace: self.context.namespace.clone(),
@@ -270,13 +266,4 @@ impl Reconciler {
             _ => Ok(()),
         }
     }
-}
-
-/// Pods to run: the wanted number, and never fewer than the members that are recorded.
-fn pods(trusted: &TrustedCluster, register: Option<&Register>) -> u32 {
-    let recorded = register
-        .into_iter()
-        .flat_map(|register| register.membership.all());
-    let highest = recorded.map(|member| member.0.saturating_add(1)).max();
-    trusted.replicas.max(highest.unwrap_or(0))
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use moco_api::constants::{conditions, reasons};
 use moco_planner::Problem;
+use moco_planner::diagnosis::Finding;
 use moco_planner::observation::Clustering;
 
 use super::Sources;
@@ -150,10 +151,7 @@ fn all_problems(of: &Sources<'_>) -> String {
     if problems.len() < 2 {
         return of.decision.verdict.sentence.clone();
     }
-    let said = problems
-        .iter()
-        .map(|found| format!("{}: {}", found.problem, found.sentence));
-    said.collect::<Vec<_>>().join("; ")
+    Finding::join(problems)
 }
 
 fn set_ready(of: &Sources<'_>) -> Said {

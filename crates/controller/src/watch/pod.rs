@@ -94,12 +94,7 @@ impl PodView {
 
     /// Which member of `cluster` it is, by its name.
     pub(crate) fn member(&self, cluster: &ClusterId) -> Option<MemberId> {
-        let name = self.metadata.name.as_deref()?;
-        let number = name
-            .strip_prefix(&cluster.prefixed_name())?
-            .strip_prefix('-')?;
-        let member = MemberId(number.parse().ok()?);
-        (cluster.pod_name(member) == name).then_some(member)
+        cluster.member_of(self.metadata.name.as_deref()?)
     }
 
     /// Whether a condition is true.

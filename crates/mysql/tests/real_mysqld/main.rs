@@ -15,6 +15,7 @@ mod clone;
 mod cluster;
 mod fence;
 mod heartbeat;
+mod numbers;
 mod promote;
 mod relay;
 mod replication;

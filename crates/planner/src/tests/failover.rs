@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
 use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing, ThreadState};
-use moco_model::{Command, Epoch, GtidSet, MemberId, Phase};
+use moco_model::{Command, Epoch, GtidSet, MemberId, Phase, Role};
 
 use super::world::{World, silent};
 use crate::check::{Refusal, check};
-use crate::observation::{Ask, Mark, Rule};
+use crate::observation::{Ask, Mark, Member, Rule};
 use crate::plan::Expect;
 use crate::{Plan, Step};
 
@@ -136,7 +136,7 @@ fn the_winner_holds_everything_that_the_others_hold_and_applies_it_first() {
 }
 
 #[test]
-fn a_member_that_does_not_count_neither_promises_nor_wins() {
+fn the_promise_of_a_member_that_does_not_count_is_not_enough() {
     let mut world = healthy(3);
     world.guard(1).incarnation = "another".into();
     world.crash(0);
@@ -373,7 +373,39 @@ fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
 }
 
 #[test]
-fn what_a_follower_has_of_a_primary_that_was_replaced_without_it_holds_up_no_failover() {
+fn a_member_that_does_not_count_takes_over_when_only_it_holds_everything_in_order() {
+    let mut world = healthy(5);
+    let uuid = world.server(0).server_uuid;
+    let history = world.server(0).executed.clone();
+    let basis = &mut world.register().basis;
+    (basis.writer, basis.must_hold) = (Some(uuid), history);
+    world.write(0, 1);
+    let written = world.server(0).executed.clone();
+    world.crash(0);
+    let stray: GtidSet = "99999999-0000-0000-0000-000000000000:1".parse().unwrap();
+    world.server(1).executed = written.clone();
+    world.server(2).executed = written.union(&stray);
+    world.guard(1).incarnation = "another".into();
+    let log = world.run(200);
+    assert_eq!(world.primary(), 1, "{log:#?}");
+    assert!(world.server(1).writable, "{log:#?}");
+    let handover = world.register().handovers.last().unwrap().clone();
+    assert!(!handover.promised.contains_key(&MemberId(1)), "{log:#?}");
+}
+
+#[test]
+fn a_loss_that_no_replica_confirms_is_looked_at_again_at_once_and_not_for_ever() {
+    let mut world = healthy(3);
+    world.member(0).report = silent();
+    assert_eq!(world.run(60), Vec::<String>::new());
+    assert_eq!(world.decide().wake_at, world.now + 100);
+    world.now += 2_000;
+    assert_eq!(world.decide().wake_at, world.now + 500);
+}
+
+/// A cluster of five whose primary died with a write that only member 3 got, and that has another primary since: with
+/// which member 3, here as it comes back, had nothing to do.
+fn replaced_without_one(second_opens: bool) -> (World, Member, GtidSet) {
     let mut world = healthy(5);
     world.commit(2);
     world.write(0, 1);
@@ -381,9 +413,26 @@ fn what_a_follower_has_of_a_primary_that_was_replaced_without_it_holds_up_no_fai
     world.crash(0);
     world.server(3).executed = unacknowledged.clone();
     let away = world.vanish(3);
-    world.run(60);
+    let promoted = |world: &World| {
+        world.primary() != 0
+            && world.members()[&MemberId(world.primary())]
+                .guard()
+                .is_some_and(|guard| guard.role == Some(Role::Primary))
+    };
+    while !promoted(&world) {
+        assert_eq!(world.run(1).len(), 1);
+    }
+    if second_opens {
+        world.run(60);
+        world.commit(2);
+    }
+    (world, away, unacknowledged)
+}
+
+#[test]
+fn what_a_follower_has_of_a_primary_that_was_replaced_without_it_holds_up_no_failover() {
+    let (mut world, away, unacknowledged) = replaced_without_one(true);
     let second = world.primary();
-    world.commit(2);
     assert!(second != 0 && world.server(second).writable);
 
     *world.member(3) = away;
@@ -417,18 +466,7 @@ fn what_a_follower_has_of_a_primary_that_was_replaced_without_it_holds_up_no_fai
 
 #[test]
 fn what_was_never_acknowledged_goes_on_where_the_history_ended() {
-    let mut world = healthy(5);
-    world.commit(2);
-    world.write(0, 1);
-    let unacknowledged = world.server(0).executed.clone();
-    world.crash(0);
-    world.server(3).executed = unacknowledged.clone();
-    let away = world.vanish(3);
-    while world.primary() == 0 {
-        world.run(1);
-    }
-    let promoted = world.run(1);
-    assert!(promoted[0].contains("become primary"), "{promoted:?}");
+    let (mut world, away, unacknowledged) = replaced_without_one(false);
     let second = world.primary();
     *world.member(3) = away;
     world.crash(second);
@@ -450,10 +488,15 @@ fn a_primary_that_stands_still_is_replaced_at_once_and_clients_do_not_wait_for_i
     world.stand_still(0);
     let log = world.run_until_healthy(200);
     assert_ne!(world.primary(), 0, "{log:#?}");
-    let at = |what: &str| log.iter().position(|line| line.contains(what));
-    let opened = at("open for writing").unwrap();
-    let ended = at("tell member 0 in epoch 2: put clients out").unwrap();
+    let (opened, ended) = opened_and_ended(&log);
     assert!(opened < ended, "{log:#?}");
+}
+
+/// When the new primary was opened, and the first one ended.
+fn opened_and_ended(log: &[String]) -> (usize, usize) {
+    let at = |what: &str| log.iter().position(|line| line.contains(what)).unwrap();
+    let ended = at("tell member 0 in epoch 2: put clients out");
+    (at("open for writing"), ended)
 }
 
 #[test]
@@ -462,9 +505,7 @@ fn a_former_primary_that_somebody_may_still_acknowledge_is_ended_first() {
     world.vanish(4);
     world.stand_still(0);
     let log = world.run(200);
-    let at = |what: &str| log.iter().position(|line| line.contains(what));
-    let opened = at("open for writing").unwrap();
-    let ended = at("tell member 0 in epoch 2: put clients out").unwrap();
+    let (opened, ended) = opened_and_ended(&log);
     assert!(ended < opened, "{log:#?}");
 }
 

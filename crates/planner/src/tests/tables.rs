@@ -178,6 +178,29 @@ fn a_second_writable_member_is_ended_at_once() {
 }
 
 #[test]
+fn errant_transactions_that_were_only_received_are_executed_before_the_data_is_given_up() {
+    let mut world = healthy(3);
+    let errant: GtidSet = format!("{}:1-2", ServerUuid::from_u128(77))
+        .parse()
+        .unwrap();
+    let channel = world.server(1).replication.as_mut().unwrap();
+    channel.received = channel.received.union(&errant);
+    let log = world.run(20);
+    assert!(!log.iter().any(|line| line.contains("give up")), "{log:#?}");
+    assert!(
+        log.iter()
+            .any(|line| line.contains("tell member 1") && line.contains("stop")),
+        "{log:#?}"
+    );
+    assert_eq!(code(&world), "ErrantTransactions");
+
+    let server = world.server(1);
+    server.executed = server.executed.union(&errant);
+    let log = world.run_until_healthy(40);
+    assert!(log[0].ends_with("give up its data"), "{log:#?}");
+}
+
+#[test]
 fn errant_transactions_keep_a_detached_replica_detached() {
     let mut world = healthy(3);
     let stranger = ServerUuid::from_u128(77);

@@ -2,7 +2,7 @@
 //!
 //! Everything that depends on how far the controller goes by itself today is said here and nowhere else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use moco_api::TrustedCluster;
 use moco_api::constants::annotations;
@@ -88,10 +88,8 @@ pub(super) struct Side {
     replicas: u32,
     offline: bool,
     stopped: Stopped,
-    /// The values of [`ASKED`].
-    asked: [Option<String>; 3],
-    /// Whether the rollout is left to Kubernetes.
-    rolls_by_force: bool,
+    /// The values of those of [`ASKED`] that are given.
+    asked: BTreeMap<&'static str, String>,
     made: Made,
 }
 
@@ -104,19 +102,21 @@ const ASKED: [&str; 3] = [
 
 impl Side {
     pub(super) fn of(trusted: &TrustedCluster, form: &Form, made: Made) -> Self {
-        let annotation = |key: &str| {
-            let all = form.cluster.metadata.annotations.as_ref();
-            all.and_then(|all| all.get(key)).cloned()
-        };
+        let given = form.cluster.metadata.annotations.as_ref();
+        let asked = |key| Some((key, given?.get(key)?.clone()));
         Self {
             replicas: trusted.replicas,
-            offline: form.cluster.spec.offline,
+            offline: trusted.offline,
             stopped: trusted.stopped,
-            asked: ASKED.map(annotation),
-            rolls_by_force: annotation(annotations::FORCE_ROLLING_UPDATE).as_deref()
-                == Some(annotate::TRUE),
+            asked: ASKED.into_iter().filter_map(asked).collect(),
             made,
         }
+    }
+
+    /// Whether the rollout is left to Kubernetes.
+    fn rolls_by_force(&self) -> bool {
+        let asked = self.asked.get(annotations::FORCE_ROLLING_UPDATE);
+        asked.is_some_and(|value| value == annotate::TRUE)
     }
 }
 
@@ -135,10 +135,9 @@ pub(super) fn of_new(trusted: &TrustedCluster) -> Vec<Effect> {
 /// What happens to a cluster that exists; nothing when nothing changes.
 pub(super) fn of_change(situation: &Situation, before: &Side, after: &Side) -> Vec<Effect> {
     let claims = differences("", &before.made.claims, &after.made.claims);
-    let options = options::changed(&before.made.my_cnf, &after.made.my_cnf);
     let template = differences("", &before.made.template, &after.made.template);
     // Claims that cannot be changed hold the whole StatefulSet up.
-    let pods_change = !options.is_empty() || !template.is_empty();
+    let pods_change = before.made.my_cnf != after.made.my_cnf || !template.is_empty();
     let reach = if pods_change && claims.is_empty() && !after.offline {
         Reach::NewPods
     } else {
@@ -146,7 +145,7 @@ pub(super) fn of_change(situation: &Situation, before: &Side, after: &Side) -> V
     };
     let parts = [
         (Part::Members, members(situation, before, after)),
-        (Part::Options, options.iter().map(option).collect()),
+        (Part::Options, self::options(&before.made, &after.made)),
         (Part::Pods, pods(situation, &template, reach, after)),
         (Part::Volumes, volumes(&claims)),
         (Part::Objects, objects(&before.made, &after.made)),
@@ -226,6 +225,18 @@ fn members(situation: &Situation, before: &Side, after: &Side) -> Vec<String> {
     said
 }
 
+fn options(before: &Made, after: &Made) -> Vec<String> {
+    let all = options::changed(&before.my_cnf, &after.my_cnf);
+    if all.is_empty() && before.my_cnf != after.my_cnf {
+        // The name of its ConfigMap is made of all its text.
+        return vec![
+            "my.cnf changes, and no option of mysqld does: the pods are made from a ConfigMap of another name"
+                .to_owned(),
+        ];
+    }
+    all.iter().map(option).collect()
+}
+
 fn option(change: &Difference) -> String {
     let dynamic = if options::is_dynamic(&change.field) {
         " (dynamic: a running server could take it)"
@@ -258,7 +269,7 @@ fn pods(situation: &Situation, template: &[Difference], reach: Reach, after: &Si
                 pod(0)
             ),
         };
-        said.push(if after.rolls_by_force {
+        said.push(if after.rolls_by_force() {
             BY_FORCE.to_owned()
         } else {
             format!(
@@ -346,10 +357,10 @@ fn decisions(before: &Side, after: &Side) -> Vec<String> {
         (true, false) => said.push("the cluster's objects are written again".to_owned()),
         _ => {}
     }
-    let asked = ASKED.iter().zip(before.asked.iter().zip(&after.asked));
-    for (key, (old, new)) in asked {
+    for key in ASKED {
+        let (old, new) = (before.asked.get(key), after.asked.get(key));
         if old != new {
-            let or_dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+            let or_dash = |value: Option<&String>| value.map_or("-", String::as_str).to_owned();
             said.push(format!("{key}: {} -> {}", or_dash(old), or_dash(new)));
         }
     }

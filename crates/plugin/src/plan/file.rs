@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use moco_api::MySQLCluster;
 use moco_api::constants::{API_VERSION, KIND};
+use moco_api::validate::missing;
 use serde_json::Value;
 
 /// The longest file that is read, in bytes.
@@ -26,6 +27,15 @@ pub(super) enum FileError {
     /// A cluster that cannot be read.
     #[error("the MySQLCluster {name} cannot be read")]
     Cluster {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A ConfigMap that the API server would refuse.
+    #[error("the data of the ConfigMap {name} is not a map of strings")]
+    ConfigMap {
         /// Its name.
         name: String,
         /// What is wrong with it.
@@ -69,19 +79,24 @@ impl Manifests {
         &self,
         namespace: &str,
         name: &str,
-    ) -> Option<BTreeMap<String, String>> {
+    ) -> Result<Option<BTreeMap<String, String>>, FileError> {
         let text =
             |map: &Value, at: &str| map.pointer(at).and_then(Value::as_str).map(str::to_owned);
         let mut all = self.config_maps.iter();
         let found = all.find(|map| {
             text(map, "/metadata/name").as_deref() == Some(name)
                 && text(map, "/metadata/namespace").is_none_or(|found| found == namespace)
-        })?;
-        let data = found.get("data").and_then(Value::as_object);
-        let pairs = data.into_iter().flatten();
-        let pair =
-            |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-        Some(pairs.filter_map(pair).collect())
+        });
+        let data = match found {
+            None => return Ok(None),
+            Some(map) => map.get("data").cloned().unwrap_or_default(),
+        };
+        serde_json::from_value::<Option<BTreeMap<String, String>>>(data)
+            .map(|data| Some(data.unwrap_or_default()))
+            .map_err(|source| FileError::ConfigMap {
+                name: name.to_owned(),
+                source,
+            })
     }
 }
 
@@ -109,31 +124,8 @@ fn cluster(document: &Value) -> Result<(MySQLCluster, Vec<String>), FileError> {
         .map_err(|source| FileError::Cluster { name, source })?;
     let kept = serde_json::to_value(&cluster.spec).unwrap_or_default();
     let given = document.get("spec").cloned().unwrap_or_default();
-    let mut lost = Vec::new();
-    missing("spec", &given, &kept, &mut lost);
+    let lost = missing("spec", &given, &kept);
     Ok((cluster, lost))
-}
-
-/// Places that were given and are not kept: the API server would drop them, too.
-fn missing(at: &str, given: &Value, kept: &Value, lost: &mut Vec<String>) {
-    match (given, kept) {
-        (Value::Object(given), Value::Object(kept)) => {
-            for (name, inner) in given {
-                let at = format!("{at}.{name}");
-                match kept.get(name) {
-                    Some(kept) => missing(&at, inner, kept, lost),
-                    None if inner.is_null() => {}
-                    None => lost.push(at),
-                }
-            }
-        }
-        (Value::Array(given), Value::Array(kept)) => {
-            for (at_item, (inner, kept)) in given.iter().zip(kept).enumerate() {
-                missing(&format!("{at}[{at_item}]"), inner, kept, lost);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// The places as a sentence; none when nothing is lost.
@@ -173,9 +165,9 @@ spec:
         assert_eq!(cluster.metadata.name.as_deref(), Some("orders"));
         assert_eq!(lost, &["spec.podTemplate.metdata", "spec.replcas"]);
         assert!(lost_sentence(lost).unwrap().contains("spec.replcas"));
-        let options = read.config_map("shop", "options").unwrap();
+        let options = read.config_map("shop", "options").unwrap().unwrap();
         assert_eq!(options["max_connections"], "500");
-        assert_eq!(read.config_map("shop", "others"), None);
+        assert_eq!(read.config_map("shop", "others").unwrap(), None);
     }
 
     #[test]
@@ -185,6 +177,21 @@ spec:
         let old = TWO.replace("v1beta2", "v1beta1");
         assert!(refused(&old).contains("orders has the version moco.cybozu.com/v1beta1"));
         assert!(refused("a: [").starts_with("it is no YAML"));
+    }
+
+    #[test]
+    fn a_value_of_a_config_map_that_is_no_string_is_an_error_and_not_left_out() {
+        let number = TWO.replace("\"500\"", "500");
+        let read = Manifests::read(&number).unwrap();
+        let error = read.config_map("shop", "options").unwrap_err();
+        let said = "the data of the ConfigMap options is not a map of strings";
+        assert_eq!(error.to_string(), said);
+        let empty = TWO.replace("data: { max_connections: \"500\" }", "data:");
+        let read = Manifests::read(&empty).unwrap();
+        assert_eq!(
+            read.config_map("shop", "options").unwrap(),
+            Some(BTreeMap::new())
+        );
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn named(kind: &str, object: &Value) -> (String, Value) {
     )
 }
 
-/// The name holds a mark of my.cnf, whose differences are shown by themselves.
+/// The name is made of the text of my.cnf, whose differences are shown by themselves.
 fn forget_config_map(template: &mut Value) {
     let volumes = template
         .pointer_mut("/spec/volumes")

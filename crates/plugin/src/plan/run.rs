@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::core::DynamicObject;
 use moco_api::MySQLCluster;
 use moco_api::constants::conditions;
@@ -78,7 +79,7 @@ async fn of_one(
     try_out(calls, &id, &mut new, &mut known).await?;
     new.options = match &new.cluster.spec.mysql_config_map_name {
         None => Some([].into()),
-        Some(name) => match manifests.config_map(&id.namespace, name) {
+        Some(name) => match manifests.config_map(&id.namespace, name)? {
             Some(options) => Some(options),
             None => options(calls, name).await?,
         },
@@ -177,14 +178,13 @@ async fn try_out(
 }
 
 async fn options(calls: &Calls, name: &str) -> Result<super::Options, CallError> {
-    let found = calls.config_map(name).await?;
+    let found = calls.get::<ConfigMap>(name).await?;
     Ok(found.map(|map| map.data.unwrap_or_default()))
 }
 
 /// What runs otherwise than the manifest that is stored says, in the controller's words.
 fn pending(cluster: &Cluster) -> Option<String> {
-    let mut all = cluster.conditions.iter();
-    let found = all.find(|one| one.type_ == conditions::STATEFUL_SET_READY)?;
+    let found = cluster.condition(conditions::STATEFUL_SET_READY)?;
     (found.status == "False").then(|| {
         let message = &found.message;
         format!("{} is False: {message}", conditions::STATEFUL_SET_READY)

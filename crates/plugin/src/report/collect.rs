@@ -13,12 +13,13 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::LogParams;
 use kube::core::DynamicObject;
+use moco_api::constants::LEASE;
 use moco_model::ClusterId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{File, secret, shown};
-use crate::calls::{CONTROLLERS, CallError, Calls, LogOf, selector};
+use crate::calls::{CallError, Calls, LogOf, controllers, selector};
 use crate::cluster::Cluster;
 use crate::output::formatted;
 use crate::status::Summary;
@@ -115,7 +116,7 @@ impl Collection {
         let found = calls.list::<PodDisruptionBudget>(picked).await;
         note(self.objects("poddisruptionbudgets.yaml", found)?);
         if let Some(name) = options {
-            let found = calls.config_map(name).await;
+            let found = calls.get::<ConfigMap>(name).await;
             let found = found.map(|found| found.into_iter().collect::<Vec<_>>());
             note(self.objects("options.yaml", found)?);
         }
@@ -144,12 +145,13 @@ impl Collection {
 
     /// The controllers: their objects and logs.
     pub(super) async fn add_controllers(&mut self, calls: &Calls) -> anyhow::Result<()> {
-        let found = calls.list::<Deployment>(Some(CONTROLLERS)).await;
+        let picked = controllers();
+        let found = calls.list::<Deployment>(Some(&picked)).await;
         self.objects("controller/deployment.yaml", found)?;
-        let found = calls.get::<Lease>("moco-controller").await;
+        let found = calls.get::<Lease>(LEASE).await;
         let found = found.map(|lease| lease.into_iter().collect::<Vec<_>>());
         self.objects("controller/lease.yaml", found)?;
-        let pods = calls.list::<Pod>(Some(CONTROLLERS)).await;
+        let pods = calls.list::<Pod>(Some(&picked)).await;
         let shown = pods.as_ref().map(Clone::clone).unwrap_or_default();
         self.objects("controller/pods.yaml", pods)?;
         self.add_logs(calls, "controller/logs", &shown).await;
@@ -208,11 +210,7 @@ fn about(all: Vec<Event>, id: &ClusterId, names: &BTreeSet<String>) -> Vec<Event
     let concerns = |event: &Event| {
         let name = event.involved_object.name.as_deref().unwrap_or_default();
         // A pod that is gone is not among the names any more.
-        let number = name
-            .strip_prefix(&id.prefixed_name())
-            .and_then(|rest| rest.strip_prefix('-'));
-        let is_member = number.is_some_and(|number| number.parse::<u32>().is_ok());
-        is_member || names.contains(name)
+        id.member_of(name).is_some() || names.contains(name)
     };
     let mut all: Vec<_> = all.into_iter().filter(concerns).collect();
     all.sort_by_key(|event| {

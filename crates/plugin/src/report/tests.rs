@@ -3,7 +3,8 @@ use std::io::Read as _;
 use serde_json::json;
 
 use super::*;
-use crate::testing::{Server, dynamic, healthy};
+use crate::annotate::LAST_APPLIED;
+use crate::testing::{Server, dynamic, healthy, labels, labels_of_controllers};
 
 /// What must be nowhere.
 const PLANTED: &str = "hunter2";
@@ -166,12 +167,27 @@ fn planted() -> Server {
     cluster["metadata"]["annotations"] = json!({ LAST_APPLIED: PLANTED });
     server.put("mysqlclusters", json!(dynamic(cluster)));
     server.put("pods", json!({
-        "metadata": { "name": "moco-orders-0" },
+        "metadata": { "name": "moco-orders-0", "labels": labels() },
         "spec": { "containers": [{ "name": "mysqld", "args": [format!("--password={PLANTED}")] }] },
         "status": { "containerStatuses": [
             { "name": "mysqld", "image": "i", "imageID": "", "ready": true, "restartCount": 1 },
         ] },
     }));
+    for (name, labels) in [
+        (
+            "moco-others-0",
+            json!({ "app.kubernetes.io/name": "mysql" }),
+        ),
+        ("moco-controller-x", labels_of_controllers()),
+    ] {
+        server.put(
+            "pods",
+            json!({
+                "metadata": { "name": name, "labels": labels },
+                "spec": { "containers": [{ "name": "c" }] },
+            }),
+        );
+    }
     server.put(
         "configmaps",
         json!({
@@ -183,14 +199,16 @@ fn planted() -> Server {
     server.put(
         "secrets",
         json!({
-            "metadata": { "name": "moco-orders", "annotations": { LAST_APPLIED: PLANTED } },
+            "metadata": {
+                "name": "moco-orders", "labels": labels(), "annotations": { LAST_APPLIED: PLANTED },
+            },
             "data": { "ADMIN_PASSWORD": PLANTED },
         }),
     );
     server.put(
         "deployments",
         json!({
-            "metadata": { "name": "moco-controller" },
+            "metadata": { "name": "moco-controller", "labels": labels_of_controllers() },
             "spec": {
                 "selector": {},
                 "template": { "spec": { "containers": [
@@ -236,6 +254,8 @@ async fn what_was_planted_anywhere_is_in_no_file_of_the_report() {
     assert!(text("agents/0.txt").contains("moco_instance_writable"));
     assert!(text("status.txt").contains("primary 0 takes writes"));
     assert!(text("configmaps.yaml").contains("fluent-bit.conf"));
+    assert!(text("secrets.yaml").contains("moco-orders"));
+    assert!(text("controller/deployment.yaml").contains("TOKEN"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use moco_model::{ClusterId, MemberId, Millis};
 use x509_parser::pem::Pem;
 
 use crate::calls::Calls;
-use crate::pods::ordinal;
+use crate::pods::by_member;
 use crate::times::{moment, span};
 
 /// What was found beside the cluster's status.
@@ -53,7 +53,7 @@ impl Live {
     pub(crate) async fn ask(calls: &Calls, id: &ClusterId) -> Self {
         let mut live = Self::default();
         match calls.pods_of(id).await {
-            Ok(pods) => live.take_pods(id, &pods),
+            Ok(pods) => live.take_pods(id, pods),
             Err(error) => live.missing.push(error.to_string()),
         }
         let pages = live.pods.keys().map(|member| async move {
@@ -73,12 +73,9 @@ impl Live {
         live
     }
 
-    fn take_pods(&mut self, id: &ClusterId, pods: &[Pod]) {
-        for pod in pods {
-            if let Some(member) = ordinal(id, pod) {
-                self.pods.insert(member, PodFacts::of(pod));
-            }
-        }
+    fn take_pods(&mut self, id: &ClusterId, pods: Vec<Pod>) {
+        let all = by_member(id, pods).into_iter();
+        self.pods = all.map(|(id, pod)| (id, PodFacts::of(&pod))).collect();
     }
 
     /// Lag, acknowledgements, ready, restarts and node of a member, for columns.
@@ -257,7 +254,7 @@ pub(super) mod tests {
         }))
         .unwrap();
         let mut live = Live::default();
-        live.take_pods(&ClusterId::new("shop", "orders").unwrap(), &[pod]);
+        live.take_pods(&ClusterId::new("shop", "orders").unwrap(), vec![pod]);
         assert_eq!(live.cells(1), ["-", "-", "yes", "2", "node-b"]);
         assert_eq!(live.cells(2), ["-", "-", "-", "-", "-"]);
     }

@@ -2,6 +2,7 @@
 
 use moco_api::constants::conditions;
 use moco_planner::Problem;
+use moco_planner::diagnosis::Finding;
 use serde::Serialize;
 
 use crate::cluster::Cluster;
@@ -20,7 +21,7 @@ pub(super) struct Trouble {
 
 impl Trouble {
     fn new(code: &str, sentence: &str) -> Self {
-        let known = Problem::ALL.iter().find(|problem| problem.code() == code);
+        let known = Problem::of_code(code);
         Self {
             code: code.to_owned(),
             sentence: sentence.to_owned(),
@@ -32,12 +33,8 @@ impl Trouble {
 /// Everything that is wrong, the most urgent first: what the condition Healthy says, which names every
 /// problem of the pass, else the verdict.
 pub(super) fn all(cluster: &Cluster) -> Vec<Trouble> {
-    let condition = |kind: &str| {
-        let mut all = cluster.conditions.iter();
-        all.find(|condition| condition.type_ == kind)
-    };
     // Of another operator's cluster MOCO says this and nothing else; the rest of the status is not MOCO's.
-    if let Some(foreign) = condition(conditions::FOREIGN_CLUSTER)
+    if let Some(foreign) = cluster.condition(conditions::FOREIGN_CLUSTER)
         && foreign.status == "True"
     {
         return vec![Trouble::new(&foreign.type_, &foreign.message)];
@@ -45,7 +42,7 @@ pub(super) fn all(cluster: &Cluster) -> Vec<Trouble> {
     let Some(verdict) = &cluster.verdict else {
         return Vec::new();
     };
-    let healthy = condition(conditions::HEALTHY);
+    let healthy = cluster.condition(conditions::HEALTHY);
     if healthy.is_some_and(|healthy| healthy.status == "True") {
         return Vec::new();
     }
@@ -54,49 +51,15 @@ pub(super) fn all(cluster: &Cluster) -> Vec<Trouble> {
         let because = healthy.map(|healthy| Trouble::new(&healthy.reason, &healthy.message));
         return because.into_iter().collect();
     }
-    let mut said = each(healthy.map_or("", |healthy| &healthy.message));
+    let message = healthy.map_or("", |healthy| &healthy.message);
+    let each = Finding::split(message);
+    let mut said: Vec<_> = each
+        .iter()
+        .map(|found| Trouble::new(found.problem.code(), &found.sentence))
+        .collect();
     // The message of a single problem has no code, and a plan that was refused is no problem of the table.
     if said.first().is_none_or(|first| first.code != verdict.code) {
         said.insert(0, Trouble::new(&verdict.code, &verdict.sentence));
     }
     said
-}
-
-/// The problems of a message of the form `CODE: sentence; CODE: sentence`. A sentence may hold `; `.
-fn each(message: &str) -> Vec<Trouble> {
-    let mut all: Vec<Trouble> = Vec::new();
-    for part in message.split("; ") {
-        let named = part.split_once(": ").filter(|(code, _)| {
-            let mut known = Problem::ALL.iter();
-            known.any(|problem| problem.code() == *code)
-        });
-        match (named, all.last_mut()) {
-            (Some((code, sentence)), _) => all.push(Trouble::new(code, sentence)),
-            (None, Some(last)) => last.sentence.extend(["; ", part]),
-            (None, None) => return Vec::new(), // one sentence without a code
-        }
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_taken_apart_at_the_codes_and_not_inside_of_sentences() {
-        let message = "ReplicaUnreachable: replica 1 starts mysqld; replica 2 stops mysqld; \
-                       BookOutdated: 1 of 3 members count for a failover";
-        let said = each(message);
-        assert_eq!(said.len(), 2, "{said:?}");
-        assert_eq!(
-            said[0].sentence,
-            "replica 1 starts mysqld; replica 2 stops mysqld"
-        );
-        assert_eq!(
-            said[1].next.as_deref(),
-            Some(Problem::BookOutdated.advice())
-        );
-        assert!(each("primary 0 is closed; it waits").is_empty());
-    }
 }

@@ -81,11 +81,16 @@ impl Server {
 
     fn answer(&self, head: &hyper::http::request::Parts, body: &[u8]) -> Option<(u16, String)> {
         let place = place(head.uri.path());
-        let query = head.uri.query().unwrap_or_default();
-        let watch = query.contains("watch=true");
+        let query = query(head.uri.query().unwrap_or_default());
+        let watch = query.get("watch").is_some_and(|watch| watch == "true");
         self.note(&place, &head.method, watch);
         if watch {
             return None;
+        }
+        if matches!(head.method, Method::PUT | Method::POST) {
+            // Only a dry run asks so.
+            let dry_run = query.get("dryRun").map(String::as_str);
+            assert_eq!(dry_run, Some("All"), "{} {}", head.method, head.uri);
         }
         let accept = head
             .headers
@@ -101,7 +106,7 @@ impl Server {
             }
         };
         let objects = self.objects.lock().unwrap();
-        let all = objects.get(&place.resource).cloned().unwrap_or_default();
+        let all = objects.get(&place.resource).map_or(&[][..], Vec::as_slice);
         let found = all
             .iter()
             .find(|one| one["metadata"]["name"].as_str() == place.name.as_deref());
@@ -117,10 +122,17 @@ impl Server {
                 ),
             },
             (_, _, None) => {
-                let items: Vec<_> = all.iter().map(shown).collect();
+                let selector = query.get("labelSelector").map_or("", String::as_str);
+                let number = |name: &str| query.get(name).map(|text| text.parse().unwrap());
+                let (from, limit) = (number("continue").unwrap_or(0), number("limit"));
+                let to = limit.map_or(usize::MAX, |limit| from + limit);
+                let picked = all.iter().filter(|one| is_picked(one, selector));
+                let mut picked = picked.skip(from);
+                let items: Vec<_> = picked.by_ref().take(to - from).map(shown).collect();
+                let next = picked.next().map(|_| to.to_string());
                 let list = json!({
                     "apiVersion": "v1", "kind": "List", "items": items,
-                    "metadata": { "resourceVersion": "1" },
+                    "metadata": { "resourceVersion": "1", "continue": next },
                 });
                 (200, list.to_string())
             }
@@ -164,6 +176,31 @@ fn place(path: &str) -> Place {
         name: next(),
         below: next(),
     }
+}
+
+/// The parts of a query, by name.
+fn query(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    let plain = |value: &str| {
+        let escapes = [("%3D", "="), ("%2C", ","), ("%2F", "/")];
+        let text = escapes.iter().fold(value.to_owned(), |text, (code, sign)| {
+            text.replace(code, sign)
+        });
+        assert!(!text.contains(['%', '+']), "{text} is escaped otherwise");
+        text
+    };
+    pairs
+        .map(|(name, value)| (name.to_owned(), plain(value)))
+        .collect()
+}
+
+/// Whether an object has all labels of a selector `KEY=VALUE,KEY=VALUE`.
+fn is_picked(object: &Value, selector: &str) -> bool {
+    let mut wanted = selector.split(',').filter(|part| !part.is_empty());
+    wanted.all(|part| {
+        let (key, value) = part.split_once('=').unwrap();
+        object["metadata"]["labels"][key] == value
+    })
 }
 
 fn status(code: u16, message: &str) -> String {

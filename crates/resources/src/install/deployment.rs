@@ -3,7 +3,7 @@
 use moco_api::constants::ports;
 use serde_json::{Value, json};
 
-use super::{CONTROLLER, labels, metadata};
+use super::{CONTROLLER, controller_labels, metadata};
 use crate::command::PROGRAM_IN_IMAGE;
 
 /// Two controllers, of which one leads.
@@ -17,13 +17,13 @@ pub(super) fn make(image: &str, namespace: &str) -> Value {
         "metadata": metadata(CONTROLLER, namespace),
         "spec": {
             "replicas": CONTROLLERS,
-            "selector": { "matchLabels": labels() },
+            "selector": { "matchLabels": controller_labels() },
             "strategy": {
                 "type": "RollingUpdate",
                 "rollingUpdate": { "maxUnavailable": 1, "maxSurge": 0 },
             },
             "template": {
-                "metadata": { "labels": labels() },
+                "metadata": { "labels": controller_labels() },
                 "spec": pod(image),
             },
         },
@@ -45,7 +45,7 @@ fn pod(image: &str) -> Value {
             "preferredDuringSchedulingIgnoredDuringExecution": [{
                 "weight": 100,
                 "podAffinityTerm": {
-                    "labelSelector": { "matchLabels": labels() },
+                    "labelSelector": { "matchLabels": controller_labels() },
                     "topologyKey": "kubernetes.io/hostname",
                 },
             }],

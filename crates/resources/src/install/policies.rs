@@ -5,7 +5,7 @@
 use moco_api::constants::{API_VERSION, GROUP, KIND, VERSION, annotations};
 use serde_json::{Value, json};
 
-use super::labels;
+use super::controller_labels;
 
 /// All policies, each with what puts it into force.
 pub(super) fn all() -> Vec<Value> {
@@ -66,7 +66,7 @@ fn policy(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": { "name": name, "labels": labels() },
+        "metadata": { "name": name, "labels": controller_labels() },
         "spec": spec,
     })
 }
@@ -79,7 +79,7 @@ fn binding(name: &str, parameters: Option<&Value>) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": { "name": name, "labels": labels() },
+        "metadata": { "name": name, "labels": controller_labels() },
         "spec": spec,
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CONTROLLER, labels, metadata};
+use super::{CONTROLLER, controller_labels, metadata};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -13,13 +13,13 @@ pub(super) fn of_controller(namespace: &str) -> Vec<Value> {
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
-            "metadata": { "name": CONTROLLER, "labels": labels() },
+            "metadata": { "name": CONTROLLER, "labels": controller_labels() },
             "rules": everywhere(),
         }),
         bind(
             "ClusterRoleBinding",
             "ClusterRole",
-            &json!({ "name": CONTROLLER, "labels": labels() }),
+            &json!({ "name": CONTROLLER, "labels": controller_labels() }),
             namespace,
         ),
         json!({
@@ -149,12 +149,10 @@ pub(super) fn of_tenants() -> Vec<Value> {
 
 /// A role that is joined to others.
 fn role(name: &str, joined: &[&str], rules: &[Value]) -> Value {
-    let mut labels = labels();
-    if let Value::Object(labels) = &mut labels {
-        for to in joined {
-            let key = format!("rbac.authorization.k8s.io/aggregate-to-{to}");
-            labels.insert(key, json!("true"));
-        }
+    let mut labels = controller_labels();
+    for to in joined {
+        let key = format!("rbac.authorization.k8s.io/aggregate-to-{to}");
+        labels.insert(key, "true".to_owned());
     }
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",

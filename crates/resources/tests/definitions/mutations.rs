@@ -225,7 +225,9 @@ fn names(invalid: &Invalid, path: &[Step]) -> bool {
         Step::Field(name) => Some(invalid.to_string().contains(name.as_str())),
         Step::Item => None,
     });
-    about.starts_with(&field) || field.starts_with(&about) || said == Some(true)
+    // Nobody is led anywhere by a sentence about the whole.
+    let around = field.starts_with(&about) && about != "spec";
+    about.starts_with(&field) || around || said == Some(true)
 }
 
 /// What becomes of a cluster's spec.

@@ -55,6 +55,11 @@ async fn conflict(b: &mut impl Bench) {
         "not opened",
         matches!(opened, Err(OpenError::NotDrained { .. })),
     );
+    // Both have started the applier again, and mysqld starts none beside one that is about to end.
+    b.until("the applier fails again", async || {
+        channel(&mut replica).await.applier == ThreadState::Off
+    })
+    .await;
     for sql in [
         "SET GLOBAL super_read_only = OFF",
         "DELETE FROM app.t WHERE id = 1",

@@ -64,11 +64,14 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
     ),
-    not_yet(
+    better(
         59,
         "A BackupPolicy that is in use cannot be deleted",
-        "the API server is given a rule that refuses it, whether or not the operator runs; no story shows it",
-        &[(INSTALL, "what_the_api_server_refuses_is_put_into_force")],
+        "the API server itself refuses it, whether or not the operator runs",
+        &[
+            (INSTALL, "what_the_api_server_refuses_is_put_into_force"),
+            (STORY, "refused"),
+        ],
     ),
     differs(
         60,
@@ -80,10 +83,13 @@ pub(super) const ROWS: &[Row] = &[
             "pods_follow_the_facts_and_nothing_restarts_by_itself",
         )],
     ),
-    not_yet(
+    better(
         61,
         "A policy of the API server refuses to delete a pod with the annotation `prevent-delete`",
-        "the policy is there, for MOCO's pods only, so that it is in nobody else's way; no story shows it",
-        &[(INSTALL, "what_the_api_server_refuses_is_put_into_force")],
+        "it is about MOCO's pods only, so that it is in nobody else's way",
+        &[
+            (INSTALL, "what_the_api_server_refuses_is_put_into_force"),
+            (STORY, "refused"),
+        ],
     ),
 ];

@@ -162,7 +162,7 @@ pub(super) const STATES: &[Row] = &[
             TAKES_OVER,
             (
                 FAILOVER,
-                "a_member_that_does_not_count_neither_promises_nor_wins",
+                "the_promise_of_a_member_that_does_not_count_is_not_enough",
             ),
             (STORY, "failover"),
         ],

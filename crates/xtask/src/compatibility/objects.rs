@@ -116,9 +116,11 @@ pub(super) const ROWS: &[Row] = &[
         )],
     ),
     same(90, "The user's init containers run after MOCO's", &[KEPT]),
-    same(
+    not_yet(
         91,
         "The user's other containers are kept; names of features that are off are free",
+        "it is so; but MOCO's own beside them were not run with the real images yet, and where the operator was told no \
+         image there is none",
         &[
             KEPT,
             (

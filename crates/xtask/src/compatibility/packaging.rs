@@ -7,6 +7,10 @@ const MANIFESTS: (&str, &str) = (
     "crates/resources/tests/definitions/manifests.rs",
     "clusters_of_mocos_users_become_objects",
 );
+const PAGE: (&str, &str) = (
+    "crates/xtask/tests/architecture/documents.rs",
+    "every_reserved_name_is_in_the_page_about_manifests",
+);
 const LINKS: (&str, &str) = (
     "crates/xtask/tests/architecture/documents.rs",
     "every_link_between_pages_leads_somewhere",
@@ -76,12 +80,18 @@ pub(super) const DOCUMENTATION: &[Row] = &[
     same(
         249,
         "Recipes for pods, Services, options, probes, sidecars",
-        &[MANIFESTS, LINKS],
+        &[MANIFESTS, PAGE, LINKS],
     ),
     same(
         250,
         "The list of generated containers and what may be replaced of them",
-        &[LINKS],
+        &[
+            PAGE,
+            (
+                "crates/xtask/tests/architecture/documents.rs",
+                "every_container_that_moco_adds_is_in_the_page_about_manifests_with_what_it_asks_for",
+            ),
+        ],
     ),
     same(251, "Records of decisions", &[LINKS]),
     better(

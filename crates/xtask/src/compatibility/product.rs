@@ -43,7 +43,12 @@ pub(super) const ROWS: &[Row] = &[
             "old_servers_are_refused_and_the_tested_one_is_known",
         )],
     ),
-    same(5, "Kubernetes 1.33 and newer", &[(STORY, "hello")]),
+    not_yet(
+        5,
+        "Kubernetes 1.33 and newer",
+        "the stories run on 1.36 only",
+        &[(STORY, "hello")],
+    ),
     better(
         6,
         "cert-manager is needed",

@@ -118,16 +118,17 @@ pub(crate) fn remove(testbed: &Testbed) -> Result<()> {
 pub(crate) fn uninstall(cluster: &Cluster) -> Result<()> {
     remove(&cluster.testbed)?;
     let kubectl = cluster.testbed.kubectl();
-    for (kind, name) in [
-        ("namespace", MOCO_NAMESPACE),
-        ("customresourcedefinition", "mysqlclusters.moco.cybozu.com"),
+    ensure!(
+        kubectl.get(&["namespace", MOCO_NAMESPACE])?.is_none(),
+        "the namespace {MOCO_NAMESPACE} is left"
+    );
+    for kind in [
+        "customresourcedefinition",
+        "clusterrole",
+        "clusterrolebinding",
+        "validatingadmissionpolicy",
+        "validatingadmissionpolicybinding",
     ] {
-        ensure!(
-            kubectl.get(&[kind, name])?.is_none(),
-            "the {kind} {name} is left"
-        );
-    }
-    for kind in ["clusterrole", "clusterrolebinding"] {
         let left = kubectl.get(&[kind])?.unwrap_or_default();
         let names = left
             .pointer("/items")
@@ -137,7 +138,9 @@ pub(crate) fn uninstall(cluster: &Cluster) -> Result<()> {
         let ours = names
             .iter()
             .filter_map(|item| item.pointer("/metadata/name")?.as_str());
-        let ours: Vec<_> = ours.filter(|name| name.starts_with("moco")).collect();
+        let ours: Vec<_> = ours
+            .filter(|name| name.starts_with("moco") || name.ends_with(".moco.cybozu.com"))
+            .collect();
         ensure!(ours.is_empty(), "left of kind {kind}: {ours:?}");
     }
     cluster.step("the operator is uninstalled, nothing of it is left");

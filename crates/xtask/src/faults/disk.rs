@@ -109,7 +109,7 @@ pub(super) const ROWS: &[Row] = &[
         tests: &[
             "crates/agent/src/work/start/tests.rs::data_that_went_backwards_is_another_incarnation_even_for_an_agent_that_comes_later",
             "crates/agent/src/report/tests.rs::a_report_never_shows_an_old_incarnation_beside_a_server_that_lost_something",
-            "crates/planner/src/tests/failover.rs::a_member_that_does_not_count_neither_promises_nor_wins",
+            "crates/planner/src/tests/failover.rs::the_promise_of_a_member_that_does_not_count_is_not_enough",
         ],
         lacks: Lacks::Part(
             "a guard that went back together with the data: then only the register knows more.",

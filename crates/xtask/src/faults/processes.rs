@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         does: "Nobody takes over without promises of members that count. A member under another kernel counts only \
                after it was seen to hold everything.",
         tests: &[
-            "crates/planner/src/tests/failover.rs::a_member_that_does_not_count_neither_promises_nor_wins",
+            "crates/planner/src/tests/failover.rs::the_promise_of_a_member_that_does_not_count_is_not_enough",
             "crates/planner/src/tests/failover.rs::without_enough_promises_the_primary_stays_and_the_missing_are_named",
         ],
         lacks: Lacks::Part("a real disk, as in 5."),
@@ -203,7 +203,7 @@ pub(super) const ROWS: &[Row] = &[
         does: "Data under another kernel is another incarnation: it counts only after it was seen to hold everything.",
         tests: &[
             "crates/agent/src/work/start/tests.rs::another_kernel_pod_or_volume_is_another_incarnation_and_the_same_place_is_not",
-            "crates/planner/src/tests/failover.rs::a_member_that_does_not_count_neither_promises_nor_wins",
+            "crates/planner/src/tests/failover.rs::the_promise_of_a_member_that_does_not_count_is_not_enough",
         ],
         lacks: Lacks::Nothing,
     },

@@ -5,7 +5,6 @@ use anyhow::Result;
 use crate::cargo::{Profile, static_cargo};
 use crate::cmd::Cmd;
 use crate::counts::Counts;
-use crate::say::say;
 
 /// Tests of the whole workspace, built like the image, so that both share what is compiled.
 pub(crate) fn all_packages() -> Result<Cmd> {
@@ -20,10 +19,10 @@ pub(crate) fn counted(call: Cmd) -> Result<Counts> {
         if let Some(found) = counts_in(line) {
             counts += found;
         }
+        counts.failures.extend(failure_in(line));
     })?;
     if !status.success() && counts.failed == 0 {
-        say(&format!("FAILED: cargo test: {status}"));
-        counts += Counts::FAILED;
+        counts += Counts::failed(&format!("cargo test: {status}"));
     }
     Ok(counts)
 }
@@ -41,7 +40,14 @@ fn counts_in(line: &str) -> Option<Counts> {
         passed: number(" passed")?,
         failed: number(" failed")?,
         skipped: number(" ignored")?,
+        failures: Vec::new(),
     })
+}
+
+/// The name in a line like `test NAME ... FAILED`.
+fn failure_in(line: &str) -> Option<String> {
+    let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
+    Some(name.to_owned())
 }
 
 #[cfg(test)]
@@ -57,9 +63,13 @@ mod tests {
             Some(Counts {
                 passed: 12,
                 failed: 3,
-                skipped: 1
+                skipped: 1,
+                failures: Vec::new(),
             })
         );
         assert_eq!(counts_in("test a ... ok"), None);
+        assert_eq!(failure_in("test a ... ok"), None);
+        let failed = failure_in("test tails::a_tail ... FAILED");
+        assert_eq!(failed.as_deref(), Some("tails::a_tail"));
     }
 }

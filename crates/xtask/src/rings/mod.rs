@@ -105,19 +105,7 @@ pub(crate) fn test(extent: Extent) -> Result<()> {
     for ring in RINGS.iter().filter(|ring| ring.from <= extent) {
         let watch = Watch::start();
         say(&format!("== {}: {}", ring.name, ring.shows));
-        let (counts, remark) = match (ring.hindrance)() {
-            Some(why) => {
-                say(&format!(
-                    "SKIPPED: the ring `{}` cannot run here: {why}",
-                    ring.name
-                ));
-                (Counts::SKIPPED, format!(", SKIPPED: {why}"))
-            }
-            None => (
-                (ring.run)(extent).unwrap_or_else(|error| failed(ring, &error)),
-                String::new(),
-            ),
-        };
+        let (counts, remark) = run(ring, extent);
         lines.push(format!(
             "{:<8} {counts} in {:.0} s{remark}",
             ring.name,
@@ -132,9 +120,18 @@ pub(crate) fn test(extent: Extent) -> Result<()> {
     total.conclude()
 }
 
-fn failed(ring: &Ring, error: &anyhow::Error) -> Counts {
-    say(&format!("FAILED: the ring `{}`: {error:#}", ring.name));
-    Counts::FAILED
+/// Runs a ring, or says why it cannot run here; the remark is for the line of counts.
+fn run(ring: &Ring, extent: Extent) -> (Counts, String) {
+    if let Some(why) = (ring.hindrance)() {
+        say(&format!(
+            "SKIPPED: the ring `{}` cannot run here: {why}",
+            ring.name
+        ));
+        return (Counts::SKIPPED, format!(", SKIPPED: {why}"));
+    }
+    let failed = |error| Counts::failed(&format!("the ring `{}`: {error:#}", ring.name));
+    let counts = (ring.run)(extent).unwrap_or_else(failed);
+    (counts, String::new())
 }
 
 /// Everything but the tests of the real thing, and the examples in the documentation.

@@ -240,21 +240,72 @@ fn every_option_that_moco_sets_is_in_the_page_about_options_where_it_belongs() {
     }
 }
 
+/// What stands between two texts of a file.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).expect(before);
+    rest.split_once(after).expect(after).0
+}
+
+/// The names of the containers that MOCO adds, with what each asks for, as the code has it.
+fn added_containers() -> Vec<(String, String)> {
+    let constants = checkout::text("crates/api/src/constants.rs");
+    let names = between(&constants, "pub mod containers {", "\n}");
+    [
+        ("COPY_INIT", "containers"),
+        ("SLOW_LOG", "sidecars"),
+        ("EXPORTER", "sidecars"),
+    ]
+    .map(|(constant, file)| {
+        let name = between(names, &format!("{constant}: &str = \""), "\"");
+        let source = checkout::text(&format!("crates/resources/src/{file}.rs"));
+        let made = format!("name: containers::{constant}.to_owned()");
+        let (_, made) = source.split_once(&made).expect(constant);
+        let amounts = between(made, "fixed_resources(", ")").replace('"', "");
+        (name.to_owned(), amounts)
+    })
+    .into()
+}
+
 #[test]
 fn every_reserved_name_is_in_the_page_about_manifests() {
     let page = checkout::text("docs/manifest.md");
     let rules = checkout::text("crates/api/src/rules.rs");
-    let (_, rest) = rules
-        .split_once("spec.podTemplate.spec.volumes: the names ")
-        .unwrap();
-    let names = rest.split_once(" are reserved").unwrap().0;
-    let names: Vec<_> = names
-        .split([',', ' '])
-        .filter(|name| !name.is_empty())
-        .collect();
-    assert!(names.len() > 10, "only {names:?}");
-    let missing = names
-        .into_iter()
-        .filter(|name| *name != "and" && !page.contains(&format!("`{name}`")));
-    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&str>::new());
+    let mut names = Vec::new();
+    for (list, before) in [
+        ("containers", "spec.podTemplate.spec.containers: the name "),
+        (
+            "init containers",
+            "spec.podTemplate.spec.initContainers: the names ",
+        ),
+        ("volumes", "spec.podTemplate.spec.volumes: the names "),
+    ] {
+        let row = page
+            .lines()
+            .find(|line| line.ends_with(&format!(" | {list} |")));
+        let row = row.unwrap_or_else(|| panic!("no row about {list}"));
+        for rest in rules.split(before).skip(1) {
+            let reserved = rest
+                .split([' ', ','])
+                .take_while(|word| !matches!(*word, "is" | "are"));
+            for name in reserved.filter(|word| !matches!(*word, "" | "and")) {
+                assert!(row.contains(&format!("`{name}`")), "{name} of {list}");
+                names.push(name);
+            }
+        }
+    }
+    assert!(names.len() > 15, "only {names:?}");
+}
+
+#[test]
+fn every_container_that_moco_adds_is_in_the_page_about_manifests_with_what_it_asks_for() {
+    let page = checkout::text("docs/manifest.md");
+    let table = checkout::section(&page, "## Containers that MOCO adds");
+    let rows = checkout::rows(table);
+    for (name, amounts) in added_containers() {
+        let row = rows
+            .iter()
+            .find(|row| row[0].starts_with(&format!("`{name}`")));
+        let row = row.unwrap_or_else(|| panic!("no row about {name}"));
+        assert_eq!(row[1], amounts, "{name}");
+    }
 }

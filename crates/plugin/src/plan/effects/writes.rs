@@ -4,9 +4,9 @@ use moco_model::MemberId;
 
 use super::{Reach, Side, Situation};
 
-/// What one switchover costs, and where that is measured.
-const SWITCHOVER: &str = "holds writes up for 0.4 to 1 s as measured \
-                          (docs/kubectl-moco.md, \"How long a switchover holds writes up\")";
+/// What one switchover costs. The figure stands on that page only, with what it was measured by.
+const SWITCHOVER: &str = "holds writes up as measured in docs/kubectl-moco.md, \
+                          \"How long a switchover holds writes up\"";
 
 /// What clients that write notice of a change.
 pub(super) fn writes(

@@ -1,6 +1,8 @@
 //! What cannot work is refused by the API server with a sentence, or shown by the operator; mending it heals the
 //! cluster. Every sentence is compared with the stored one in `refused.txt`.
 
+mod kept;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
     mend(cluster)?;
     neighbours(cluster)?;
     secrets(cluster)?;
+    kept::run(cluster)?;
     volume_not_writable(cluster)?;
     foreign_volume(cluster)?;
     one_event_each(cluster)?;
@@ -100,12 +103,11 @@ fn by_the_api_server(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// The part of the API server's answer that names the field.
+/// The part of the API server's answer that names the field, or what a policy says.
 fn reason(said: &str) -> &str {
-    let after = said
-        .find("is invalid: ")
-        .map(|at| at + "is invalid: ".len());
-    after.and_then(|at| said.get(at..)).unwrap_or(said).trim()
+    let after = ["is invalid: ", "denied request: "].into_iter();
+    let mut after = after.filter_map(|before| said.split_once(before));
+    after.next().map_or(said, |(_, reason)| reason).trim()
 }
 
 /// Clusters whose image cannot work; each is called as its case.
