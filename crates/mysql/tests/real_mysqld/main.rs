@@ -24,3 +24,4 @@ mod server;
 mod silence;
 mod support;
 mod tail;
+mod variables;

@@ -40,10 +40,6 @@ fn a_replica_that_takes_over_a_former_number_skips_what_was_written_under_it() {
         let lost: u32 = taker.value("SELECT COUNT(*) FROM app.t WHERE id = 1").await;
         let executed = report(&mut second).await.executed;
         let channel = replication(&mut second).await;
-        eprintln!(
-            "lost {lost} executed {executed} former {under_former} received {}",
-            channel.received
-        );
         assert_eq!(lost, 0);
         assert!(executed.intersect(&under_former).is_empty());
         assert_eq!(channel.last_error, None);

@@ -8,8 +8,8 @@ use crate::difference::{Difference, differences};
 
 /// System variables that mysqld 9.7.4 lets be set while it runs, one a line.
 ///
-/// Found by setting each variable of a running server to its own value; the list is that of
-/// `docs/kubectl-moco.md`, "plan". A server that is older or newer may know others.
+/// Those that may be set to their own value, as `real_mysqld/variables.rs` tries with each. A server that is older or
+/// newer may know others.
 const DYNAMIC: &str = include_str!("dynamic.txt");
 
 /// Where two forms of my.cnf differ, by option.
