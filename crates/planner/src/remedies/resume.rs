@@ -8,7 +8,17 @@ use super::{Treatment, successor};
 use crate::observation::Observation;
 use crate::plan::{Expect, Step};
 
+/// A failover that was prepared and is not needed.
 pub(super) fn treat(seen: &Observation, now: Millis) -> Treatment {
+    because(
+        seen,
+        "another primary was prepared for and is not needed",
+        now,
+    )
+}
+
+/// The same primary goes on.
+pub(super) fn because(seen: &Observation, because: &str, now: Millis) -> Treatment {
     let Some(register) = &seen.register else {
         return Treatment::Nothing;
     };
@@ -17,7 +27,7 @@ pub(super) fn treat(seen: &Observation, now: Millis) -> Treatment {
     new.basis = Basis {
         kind: BasisKind::Resumed,
         decided_at: now,
-        because: "another primary was prepared for and is not needed".to_owned(),
+        because: because.to_owned(),
         must_hold: register.basis.must_hold.clone(),
         writer: register.basis.writer,
     };

@@ -237,7 +237,18 @@ fn take_over(seen: &Observation, round: &Round<'_>, intent: &Switchover, now: Mi
     let winner = Some(intent.to).filter(has_all).or_else(substitute);
     match winner {
         Some(winner) => Treatment::Act(decide(seen, round, winner, intent, now)),
-        None if now > intent.deadline || target_lost => super::resume::treat(seen, now),
+        None if now > intent.deadline || target_lost => {
+            let did_not = if target_lost {
+                "answer"
+            } else {
+                "apply everything"
+            };
+            let because = given_up(&format!(
+                "member {} did not {did_not} while the primary was closed",
+                intent.to
+            ));
+            super::resume::because(seen, &because, now)
+        }
         None => Treatment::Wait {
             again_ms: CATCH_UP_MS,
         },
@@ -305,10 +316,15 @@ fn decide(
 fn give_up(seen: &Observation, register: &Register, because: &str) -> Treatment {
     let mut new = successor(register, register.epoch);
     new.switchover = None;
-    new.basis.because = format!("the switchover was given up: {because}");
+    new.basis.because = given_up(because);
     let mut steps = vec![record(register, new)];
     steps.extend(settled(seen));
     Treatment::Act(steps)
+}
+
+/// A reason, as `kubectl moco switchover` shows it.
+fn given_up(because: &str) -> String {
+    format!("the switchover was given up: {because}")
 }
 
 /// Whatever was asked is answered.

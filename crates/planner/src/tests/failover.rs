@@ -715,7 +715,29 @@ fn a_primary_that_was_closed_for_nothing_opens_again_in_a_new_epoch() {
     world.vanish(other);
     let log = world.run(60);
     assert_eq!((world.primary(), world.epoch()), (0, Epoch(2)), "{log:#?}");
-    assert_eq!(world.register().basis.kind, BasisKind::Resumed);
+    let basis = &world.register().basis;
+    assert_eq!(basis.kind, BasisKind::Resumed);
+    let said = format!("given up: member {to} did not answer");
+    assert!(basis.because.contains(&said), "{}", basis.because);
+}
+
+#[test]
+fn a_target_that_does_not_apply_everything_in_time_is_named_and_the_same_primary_goes_on() {
+    let mut world = healthy(3);
+    world.member(0).ask = Some(asked("somebody asks"));
+    while world.server(0).writable {
+        world.run(1);
+    }
+    let to = world.register().switchover.as_ref().unwrap().to;
+    world.write(0, 1);
+    assert_eq!(world.decide().plan.steps, vec![], "there is time left");
+    world.now += 40_000;
+    let log = world.run(3);
+    assert_eq!((world.primary(), world.epoch()), (0, Epoch(2)), "{log:#?}");
+    assert!(world.server(0).writable, "{log:#?}");
+    let because = &world.register().basis.because;
+    let said = format!("given up: member {to} did not apply everything");
+    assert!(because.contains(&said), "{because}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::testbed::fault::{Fault, Treatment};
 const LIMIT: Duration = Duration::from_secs(300);
 /// Rows of about 1 KiB; all of them are 1 GB.
 const ROWS: u32 = 1_000_000;
-/// An ALTER TABLE that copies the table and computes for about two minutes, on few bytes. A switchover waits 30 s at
+/// An ALTER TABLE that copies the table and computes for one to two minutes, on few bytes. A switchover waits 30 s at
 /// most for such a statement to end.
 const ALTER: &str =
     "ALTER TABLE big.few ADD digest CHAR(128) AS (SHA2(REPEAT(d, 20000), 512)) STORED";
@@ -31,7 +31,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
     client.sql(
         &stage.writer,
         "CREATE DATABASE big; CREATE TABLE big.few (id INT PRIMARY KEY, d VARCHAR(1024)); \
-         INSERT INTO big.few WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
+         INSERT INTO big.few WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
          SELECT i, REPEAT('x', 1000) FROM n; \
          CREATE TABLE big.many (id INT AUTO_INCREMENT PRIMARY KEY, d VARBINARY(1024))",
     )?;

@@ -12,6 +12,7 @@ use crate::e2e::operator::{condition, sentence};
 use crate::e2e::record::Record;
 use crate::e2e::stage::{NAME, SOME, Stage, WRITES};
 use crate::testbed::layout::Host;
+use crate::testbed::process::argv;
 
 /// Longest for the loss to be shown.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -53,10 +54,20 @@ fn take_away(stage: &Stage<'_>, members: &[u64]) -> Result<()> {
         turn(cluster, "cordon", stage.node(*member)?)?;
     }
     let pods: Vec<_> = members.iter().map(|member| Stage::pod(*member)).collect();
+    let mut servers = Vec::new();
+    for pod in &pods {
+        servers.extend(cluster.processes(pod, "mysqld")?);
+    }
     cluster
         .kubectl(["delete", "pod", "--force", "--grace-period=0"])
         .args(&pods)
-        .run()
+        .run()?;
+    // The pods are forgotten at once; until their servers end, these acknowledge each other's writes.
+    cluster.wait("the servers of the deleted pods to end", LIMIT, || {
+        let left = servers.iter().filter(|pid| !argv(**pid).is_empty());
+        let left: Vec<_> = left.collect();
+        Ok((!left.is_empty()).then(|| format!("{left:?} run")))
+    })
 }
 
 /// It stays closed, and says who is missing.
