@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::e2e::client::Client;
 use crate::e2e::cluster::Cluster;
 use crate::e2e::leaks::no_password_is_shown;
-use crate::e2e::ledger::Ledger;
+use crate::e2e::ledger::{Ledger, Manner};
 use crate::e2e::operator::{
     SETTLE, install, login, manifest, uninstall, wait_healthy, wait_reachable,
 };
@@ -109,7 +109,9 @@ fn agent_killed(cluster: &Cluster, client: &Client<'_>) -> Result<()> {
     let writer = login(cluster, NAME, "primary", "writable")?;
     let mysqld = cluster.processes(PRIMARY_POD, "mysqld")?;
     let agent = cluster.processes(PRIMARY_POD, "agent")?;
-    let ledger = Ledger::start(client, &writer, "ledger")?;
+    // It waits for its answers: what an eager writer gives up after a second, while the disk is busy, is not refused.
+    let mut ledger = Ledger::prepare(client, &writer, "ledger")?;
+    ledger.add(client, &writer, Manner::Patient)?;
     let pod = format!("{}/{PRIMARY_POD}", cluster.namespace);
     let kill = Fault::Process {
         pod,

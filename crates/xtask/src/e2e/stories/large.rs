@@ -17,7 +17,7 @@ const ROWS: u32 = 1_000_000;
 /// An ALTER TABLE that copies the table and computes for one to two minutes, on few bytes. A switchover waits 30 s at
 /// most for such a statement to end.
 const ALTER: &str =
-    "ALTER TABLE big.few ADD digest CHAR(128) AS (SHA2(REPEAT(d, 20000), 512)) STORED";
+    "ALTER TABLE big.few ADD digest CHAR(128) AS (SHA2(REPEAT(d, 40000), 512)) STORED";
 /// The name under which the large transaction is begun.
 const FILL: &str = "fill";
 /// Bytes by which the binary log must have grown for the large commit to be under way.
@@ -31,7 +31,7 @@ pub(crate) fn run(cluster: &Cluster) -> Result<()> {
     client.sql(
         &stage.writer,
         "CREATE DATABASE big; CREATE TABLE big.few (id INT PRIMARY KEY, d VARCHAR(1024)); \
-         INSERT INTO big.few WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
+         INSERT INTO big.few WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
          SELECT i, REPEAT('x', 1000) FROM n; \
          CREATE TABLE big.many (id INT AUTO_INCREMENT PRIMARY KEY, d VARBINARY(1024))",
     )?;
@@ -174,12 +174,31 @@ fn judge(
     what: &str,
 ) -> Result<()> {
     stage.wait_whole(3)?;
+    applied(stage, what)?;
     let notes = stage.judge(ledger, before)?;
     stage.cluster.step(&format!(
         "{what}: {} writes acknowledged beside it, none lost, nobody acknowledged for {:.1} s",
         notes.acknowledged(),
         notes.longest_gap().as_secs_f64()
     ));
+    Ok(())
+}
+
+/// Waits until every replica has applied what the primary has by now: that takes as long as it took the primary.
+fn applied(stage: &Stage<'_>, what: &str) -> Result<()> {
+    let record = stage.record()?;
+    let primary = record.primary()?;
+    let all = "SELECT REPLACE(@@global.gtid_executed, '\\n', '')";
+    let all = stage.member_says(primary, "moco-admin", all)?;
+    let holds = format!("SELECT GTID_SUBSET('{all}', @@global.gtid_executed)");
+    for replica in record.members().into_iter().filter(|id| *id != primary) {
+        stage
+            .cluster
+            .wait(&format!("member {replica} to apply {what}"), LIMIT, || {
+                let said = stage.member_says(replica, "moco-admin", &holds)?;
+                Ok((said != "1").then(|| "it is at it".to_owned()))
+            })?;
+    }
     Ok(())
 }
 
