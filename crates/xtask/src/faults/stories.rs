@@ -14,6 +14,7 @@ pub(super) const STORIES: Player = Player {
         ("drain", &[17]),
         ("errant", &[59]),
         ("lost", &[54, 116]),
+        ("large", &[65, 66, 68]),
         ("operator-faults", &[15, 16, 33, 85, 86, 87]),
     ],
 };
