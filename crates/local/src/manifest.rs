@@ -57,8 +57,6 @@ impl Manifest {
         let metadata = serde_json::from_value(metadata.into())
             .context("the metadata of the MySQLCluster cannot be read")?;
         let spec = document.get("spec").unwrap_or(&Value::Null);
-        let offline = spec.get("offline") == Some(&Value::Bool(true));
-        let offline = offline.then(|| OFFLINE.to_owned());
         let cluster = moco_api::read(&metadata, spec).map_err(|invalid| {
             let sentences: Vec<_> = invalid.iter().map(ToString::to_string).collect();
             anyhow::anyhow!("{}", sentences.join("; "))
@@ -71,6 +69,7 @@ impl Manifest {
             None => BTreeMap::new(),
         };
         let fields = cluster.not_yet.iter().map(|field| field.sentence.clone());
+        let offline = cluster.offline.then(|| OFFLINE.to_owned());
         let asked = [
             (!cluster.collectors.is_empty(), "spec.collectors"),
             (

@@ -2,6 +2,8 @@
 
 mod failover;
 mod faults;
+mod members;
+mod switchover;
 mod tables;
 mod world;
 

@@ -1,24 +1,14 @@
-//! The primary is lost, or asked to go.
+//! The primary is lost.
 
-use std::collections::BTreeMap;
-
-use moco_model::guard::DataState;
 use moco_model::register::BasisKind;
-use moco_model::report::{CommitProbe, Fault, FaultCode, Hearing, ThreadState};
-use moco_model::{Command, Epoch, GtidSet, MemberId, Phase, Role};
+use moco_model::report::{CommitProbe, Hearing};
+use moco_model::{Epoch, GtidSet, MemberId, Role};
 
 use super::world::{World, silent};
 use crate::check::{Refusal, check};
-use crate::observation::{Ask, Mark, Member, Rule};
+use crate::observation::{Ask, Member};
 use crate::plan::Expect;
 use crate::{Plan, Step};
-
-fn healthy(n: u32) -> World {
-    let mut world = World::fresh(n);
-    world.run_until_healthy(100);
-    world.commit(7);
-    world
-}
 
 fn deaf(world: &mut World, ids: &[u32]) {
     for id in ids {
@@ -33,7 +23,7 @@ fn deaf(world: &mut World, ids: &[u32]) {
 #[test]
 fn when_mysqld_of_the_primary_ends_another_member_takes_over_and_it_comes_back_without_a_clone() {
     for n in [3, 4, 5, 7] {
-        let mut world = healthy(n);
+        let mut world = World::healthy(n);
         world.write(0, 2); // written, and acknowledged by nobody
         world.crash(0);
         let log = world.run_until_healthy(200);
@@ -59,7 +49,7 @@ fn when_mysqld_of_the_primary_ends_another_member_takes_over_and_it_comes_back_w
 
 #[test]
 fn clients_are_led_to_the_new_primary_before_they_are_led_away_from_the_old_one() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.member(1).ask = Some(Ask::Lead {
         because: "a test".into(),
     });
@@ -71,7 +61,7 @@ fn clients_are_led_to_the_new_primary_before_they_are_led_away_from_the_old_one(
 
 #[test]
 fn while_nobody_can_write_no_pass_waits_for_a_former_primary_unless_it_is_needed() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.server(0).writable = false;
     world.server(2).semi_sync.source_enabled = true;
     world.server(2).replication = None;
@@ -96,7 +86,7 @@ fn while_nobody_can_write_no_pass_waits_for_a_former_primary_unless_it_is_needed
 
 #[test]
 fn a_replica_that_is_milliseconds_behind_a_closed_primary_is_waited_for_and_for_a_second_at_most() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.write(0, 1);
     world.server(0).writable = false;
     world.server(2).semi_sync.source_enabled = true;
@@ -118,7 +108,7 @@ fn a_replica_that_is_milliseconds_behind_a_closed_primary_is_waited_for_and_for_
 
 #[test]
 fn the_winner_holds_everything_that_the_others_hold_and_applies_it_first() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.write(0, 3);
     let set = world.server(0).executed.clone();
     let channel = world.server(2).replication.as_mut().unwrap();
@@ -137,7 +127,7 @@ fn the_winner_holds_everything_that_the_others_hold_and_applies_it_first() {
 
 #[test]
 fn the_promise_of_a_member_that_does_not_count_is_not_enough() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.guard(1).incarnation = "another".into();
     world.crash(0);
     let decision = world.decide();
@@ -156,145 +146,8 @@ fn the_promise_of_a_member_that_does_not_count_is_not_enough() {
 }
 
 #[test]
-fn a_mark_is_kept_until_every_follower_has_reached_it() {
-    let mut world = healthy(3);
-    world.write(0, 1); // the replicas are behind from now on
-    let first = Mark::after(&world.seen);
-    world.seen.mark = first.clone();
-    world.write(0, 1);
-    assert_eq!(Mark::after(&world.seen), first, "nobody has reached it");
-    world.replicate();
-    world.write(0, 1);
-    let second = Mark::after(&world.seen);
-    assert_ne!(second, first, "everybody has");
-    world.seen.mark = second.clone();
-    world.guard(1).incarnation = "another".into();
-    let third = Mark::after(&world.seen);
-    assert_ne!(third, second, "it says nothing about the new data");
-    world.server(0).writable = false;
-    assert_eq!(Mark::after(&world.seen), None);
-}
-
-#[test]
-fn new_members_are_final_only_when_a_commit_has_gone_through_since_it_has_to_wait_for_them() {
-    let mut world = healthy(1);
-    world.want(3);
-    let changing = |world: &World| {
-        world
-            .seen
-            .register
-            .as_ref()
-            .unwrap()
-            .membership
-            .old
-            .is_some()
-    };
-    while !(changing(&world) && world.server(0).semi_sync.wait_for == 1) {
-        assert_eq!(world.run(1).len(), 1);
-    }
-    let settled = world.report(0).commits.take();
-    world.run(50);
-    assert!(changing(&world));
-    let before = world.seen.clone();
-    world.report(0).commits = settled;
-    let plan = world.decide().plan;
-    assert!(
-        matches!(plan.steps.as_slice(), [Step::Record { .. }]),
-        "{plan:?}"
-    );
-    assert_eq!(check(&plan, &before), Err(Refusal::Unsettled));
-    world.run_until_healthy(50);
-    assert!(!changing(&world));
-}
-
-#[test]
-fn a_busy_cluster_grows_although_its_primary_is_always_ahead() {
-    let mut world = healthy(3);
-    world.want(5);
-    let begins = |world: &World, version: &str| {
-        let plan = world.decide().plan;
-        plan.steps
-            .first()
-            .is_some_and(|step| step.to_string().contains(version))
-    };
-    let until = |world: &mut World, version: &str| {
-        while !begins(world, version) {
-            assert_eq!(world.run(1).len(), 1, "{:?}", world.decide());
-        }
-    };
-    until(&mut world, "membership version 2");
-    let earlier = Mark::of(&world.seen);
-    world.write(0, 1); // after the replicas were read
-    assert!(!begins(&world, "membership version 2"));
-    world.seen.mark = earlier;
-    assert!(begins(&world, "membership version 2"));
-
-    world.replicate();
-    world.seen.mark = None;
-    until(&mut world, "membership version 3");
-    let earlier = Mark::of(&world.seen).unwrap();
-    assert!(!earlier.settled, "nothing was known of the rule before");
-    world.write(0, 1);
-    world.seen.mark = Some(earlier.clone());
-    assert!(!begins(&world, "membership version 3"));
-    let settled = Mark {
-        settled: true,
-        ..earlier
-    };
-    let other = Rule {
-        acks: 1,
-        ..settled.rule
-    };
-    world.seen.mark = Some(Mark {
-        rule: other,
-        ..settled.clone()
-    });
-    assert!(!begins(&world, "membership version 3"));
-    world.seen.mark = Some(settled);
-    assert!(begins(&world, "membership version 3"));
-}
-
-#[test]
-fn a_member_that_came_back_counts_although_the_busy_primary_is_always_ahead_of_it() {
-    let mut world = healthy(3);
-    world.guard(1).incarnation = "another".into();
-    let register = world.register().clone();
-    let mark = Mark::of(&world.seen).unwrap();
-    world.write(0, 1); // after the replicas were read
-    let decision = world.decide();
-    assert_eq!(decision.verdict.code, "BookOutdated");
-    assert!(!decision.verdict.standing.healthy, "nobody could take over");
-    assert_eq!(decision.plan.steps, vec![], "it lacks a transaction");
-
-    let of_other_data = Mark {
-        incarnations: BTreeMap::from([(MemberId(1), "lost".to_owned())]),
-        ..mark.clone()
-    };
-    let of_another_epoch = Mark {
-        epoch: Epoch(0),
-        ..mark.clone()
-    };
-    for wrong in [of_other_data, of_another_epoch] {
-        world.seen.mark = Some(wrong);
-        assert_eq!(world.decide().plan.steps, vec![], "{:?}", world.seen.mark);
-    }
-    world.seen.mark = Some(mark);
-    let plan = world.decide().plan;
-    let [Step::Record { register: new, .. }] = plan.steps.as_slice() else {
-        panic!("{plan:?}");
-    };
-    assert_ne!(new.counted, register.counted);
-    assert_eq!(new.counted[&MemberId(1)], "another");
-    world.seen.mark = None;
-    assert_eq!(
-        check(&plan, &world.seen),
-        Err(Refusal::CountsTooEarly(MemberId(1)))
-    );
-}
-
-#[test]
 fn silence_is_acted_upon_only_when_enough_replicas_share_it() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.member(0).report = silent();
     world.report(1).hearing = Some(Hearing {
         member: MemberId(0),
@@ -316,7 +169,7 @@ fn silence_is_acted_upon_only_when_enough_replicas_share_it() {
 
 #[test]
 fn a_promise_that_is_not_needed_lets_the_same_primary_go_on() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let gone = world.vanish(0);
     deaf(&mut world, &[1, 2]);
     let log = world.run(1);
@@ -329,7 +182,7 @@ fn a_promise_that_is_not_needed_lets_the_same_primary_go_on() {
 
 #[test]
 fn guesses_that_follow_each_other_are_held_up_and_facts_are_not() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let gone = world.vanish(0);
     deaf(&mut world, &[1, 2]);
     world.run(60);
@@ -345,7 +198,7 @@ fn guesses_that_follow_each_other_are_held_up_and_facts_are_not() {
     world.run(60);
     assert_ne!(world.primary(), first);
 
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     for _ in 0..4 {
         let primary = world.primary();
         world.crash(primary);
@@ -356,7 +209,7 @@ fn guesses_that_follow_each_other_are_held_up_and_facts_are_not() {
 
 #[test]
 fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: 1_600,
         error: None,
@@ -374,7 +227,7 @@ fn a_stuck_primary_is_replaced_when_it_lasts_and_ended_afterwards() {
 
 #[test]
 fn a_member_that_does_not_count_takes_over_when_only_it_holds_everything_in_order() {
-    let mut world = healthy(5);
+    let mut world = World::healthy(5);
     let uuid = world.server(0).server_uuid;
     let history = world.server(0).executed.clone();
     let basis = &mut world.register().basis;
@@ -395,7 +248,7 @@ fn a_member_that_does_not_count_takes_over_when_only_it_holds_everything_in_orde
 
 #[test]
 fn a_loss_that_no_replica_confirms_is_looked_at_again_at_once_and_not_for_ever() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.member(0).report = silent();
     assert_eq!(world.run(60), Vec::<String>::new());
     assert_eq!(world.decide().wake_at, world.now + 100);
@@ -406,22 +259,19 @@ fn a_loss_that_no_replica_confirms_is_looked_at_again_at_once_and_not_for_ever()
 /// A cluster of five whose primary died with a write that only member 3 got, and that has another primary since: with
 /// which member 3, here as it comes back, had nothing to do.
 fn replaced_without_one(second_opens: bool) -> (World, Member, GtidSet) {
-    let mut world = healthy(5);
+    let mut world = World::healthy(5);
     world.commit(2);
     world.write(0, 1);
     let unacknowledged = world.server(0).executed.clone();
     world.crash(0);
     world.server(3).executed = unacknowledged.clone();
     let away = world.vanish(3);
-    let promoted = |world: &World| {
+    world.run_until("another primary knows of it", |world| {
         world.primary() != 0
             && world.members()[&MemberId(world.primary())]
                 .guard()
                 .is_some_and(|guard| guard.role == Some(Role::Primary))
-    };
-    while !promoted(&world) {
-        assert_eq!(world.run(1).len(), 1);
-    }
+    });
     if second_opens {
         world.run(60);
         world.commit(2);
@@ -484,7 +334,7 @@ fn what_was_never_acknowledged_goes_on_where_the_history_ended() {
 
 #[test]
 fn a_primary_that_stands_still_is_replaced_at_once_and_clients_do_not_wait_for_its_end() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.stand_still(0);
     let log = world.run_until_healthy(200);
     assert_ne!(world.primary(), 0, "{log:#?}");
@@ -501,7 +351,7 @@ fn opened_and_ended(log: &[String]) -> (usize, usize) {
 
 #[test]
 fn a_former_primary_that_somebody_may_still_acknowledge_is_ended_first() {
-    let mut world = healthy(5);
+    let mut world = World::healthy(5);
     world.vanish(4);
     world.stand_still(0);
     let log = world.run(200);
@@ -511,7 +361,7 @@ fn a_former_primary_that_somebody_may_still_acknowledge_is_ended_first() {
 
 #[test]
 fn a_primary_that_waits_for_replicas_is_not_the_one_to_blame() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.crash(1);
     world.crash(2);
     world.report(0).commits = Some(CommitProbe {
@@ -529,7 +379,7 @@ fn a_primary_that_waits_for_replicas_is_not_the_one_to_blame() {
 
 #[test]
 fn without_enough_promises_the_primary_stays_and_the_missing_are_named() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.vanish(0);
     world.vanish(1);
     let log = world.run(60);
@@ -571,7 +421,7 @@ fn without_enough_promises_the_primary_stays_and_the_missing_are_named() {
 
 #[test]
 fn a_demand_of_another_epoch_forces_nothing() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.vanish(0);
     world.vanish(1);
     world.seen.wanted.force = Some(Epoch(7));
@@ -579,224 +429,9 @@ fn a_demand_of_another_epoch_forces_nothing() {
     assert_eq!(world.primary(), 0);
 }
 
-fn asked(because: &str) -> Ask {
-    let because = because.to_owned();
-    Ask::Leave { because }
-}
-
-#[test]
-fn a_primary_that_is_asked_to_leave_hands_over_without_a_restart() {
-    for n in [2, 3, 4, 5] {
-        let mut world = healthy(n);
-        world.member(0).ask = Some(asked("somebody asks"));
-        let log = world.run(200);
-        assert_ne!(world.primary(), 0, "{log:#?}");
-        assert!(!log.iter().any(|line| line.contains("start")), "{log:#?}");
-        assert_eq!(world.register().basis.kind, BasisKind::Switchover);
-        let chained = log
-            .iter()
-            .take_while(|line| !line.contains("promising"))
-            .count()
-            - 1;
-        assert_eq!(chained, usize::try_from(n - 1 - n / 2).unwrap(), "{log:#?}");
-        world.member(0).ask = None;
-        world.run_until_healthy(100);
-    }
-}
-
-#[test]
-fn the_member_that_is_asked_to_lead_leads() {
-    let mut world = healthy(3);
-    let because = "somebody asks".to_owned();
-    world.member(2).ask = Some(Ask::Lead { because });
-    world.run(200);
-    assert_eq!(world.primary(), 2);
-}
-
-#[test]
-fn a_follower_that_was_chained_and_lost_its_source_is_not_joined_by_another_one() {
-    let mut world = healthy(4);
-    let because = "somebody asks".to_owned();
-    world.member(1).ask = Some(Ask::Lead { because });
-    world.run(2); // recorded, and one is chained
-    let target = world.member(1).endpoint.clone();
-    assert!(world.member(2).points_at(&target));
-    let channel = world.server(2).replication.as_mut().unwrap();
-    (channel.receiver, channel.lag_ms) = (ThreadState::Off, 900);
-    let plan = world.decide().plan;
-    assert!(
-        matches!(plan.steps.as_slice(), [Step::Send(order)] if order.member == MemberId(2)),
-        "{plan:?}"
-    );
-    world.run_until_healthy(200);
-    assert_eq!(world.primary(), 1);
-}
-
-#[test]
-fn a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open() {
-    let mut world = healthy(3);
-    for id in [1, 2] {
-        world.server(id).replication.as_mut().unwrap().lag_ms = 5_000;
-    }
-    world.member(0).ask = Some(asked("somebody asks"));
-    assert_eq!(world.run(10), Vec::<String>::new());
-    let sentence = world.decide().verdict.sentence;
-    assert!(
-        sentence.contains("it waits: member 1 lags 5000 ms behind"),
-        "{sentence}"
-    );
-
-    let mut world = healthy(3);
-    world.member(0).ask = Some(asked("somebody asks"));
-    world.run(1); // recorded
-    world.server(1).replication.as_mut().unwrap().lag_ms = 5_000;
-    assert_eq!(world.run(10), Vec::<String>::new());
-    world.now += 40_000;
-    let log = world.run(1);
-    assert!(world.register().switchover.is_none(), "{log:#?}");
-    assert!(
-        world.register().basis.because.contains("lags 5000 ms"),
-        "{log:#?}"
-    );
-    assert!(world.server(0).writable && world.epoch() == Epoch(1));
-}
-
-#[test]
-fn the_primary_goes_on_while_who_shall_acknowledge_its_successor_is_far_behind_and_not_for_ever() {
-    let mut world = healthy(3);
-    let because = "somebody asks".to_owned();
-    world.member(1).ask = Some(Ask::Lead { because });
-    world.run(1); // recorded
-    world.write(0, 51);
-    world.server(1).executed = world.server(0).executed.clone();
-    let waits = world.decide();
-    assert!(waits.plan.steps.is_empty(), "{:?}", waits.plan);
-    assert!(waits.wake_at - world.now <= 10, "{:?}", waits.verdict);
-    let chain = |world: &World| {
-        let plan = world.decide().plan;
-        matches!(plan.steps.as_slice(), [Step::Send(order)] if order.member == MemberId(2))
-    };
-    world.now += 3_000;
-    assert!(chain(&world), "long enough");
-    world.now -= 2_000;
-    let mut near = world.server(1).executed.clone();
-    near = near.subtract(
-        &format!("{}:1", world.server(0).server_uuid)
-            .parse()
-            .unwrap(),
-    );
-    world.server(2).executed = near;
-    assert!(chain(&world), "one is not far");
-}
-
-#[test]
-fn what_holds_the_primary_up_is_told() {
-    let mut world = healthy(3);
-    world.member(0).ask = Some(asked("somebody asks"));
-    world.run(1);
-    world.report(0).fault = Some(Fault {
-        code: FaultCode::CloseHeldUp,
-        sentence: "a statement runs for 20 s".into(),
-    });
-    let sentence = world.decide().verdict.sentence;
-    assert!(sentence.contains("a statement runs for 20 s"), "{sentence}");
-}
-
-#[test]
-fn a_primary_that_was_closed_for_nothing_opens_again_in_a_new_epoch() {
-    let mut world = healthy(3);
-    world.member(0).ask = Some(asked("somebody asks"));
-    while world.server(0).writable {
-        world.run(1);
-    }
-    let to = world.register().switchover.as_ref().unwrap().to;
-    world.vanish(to.0);
-    let other = 3 - to.0;
-    world.vanish(other);
-    let log = world.run(60);
-    assert_eq!((world.primary(), world.epoch()), (0, Epoch(2)), "{log:#?}");
-    let basis = &world.register().basis;
-    assert_eq!(basis.kind, BasisKind::Resumed);
-    let said = format!("given up: member {to} did not answer");
-    assert!(basis.because.contains(&said), "{}", basis.because);
-}
-
-#[test]
-fn a_target_that_does_not_apply_everything_in_time_is_named_and_the_same_primary_goes_on() {
-    let mut world = healthy(3);
-    world.member(0).ask = Some(asked("somebody asks"));
-    while world.server(0).writable {
-        world.run(1);
-    }
-    let to = world.register().switchover.as_ref().unwrap().to;
-    world.write(0, 1);
-    assert_eq!(world.decide().plan.steps, vec![], "there is time left");
-    world.now += 40_000;
-    let log = world.run(3);
-    assert_eq!((world.primary(), world.epoch()), (0, Epoch(2)), "{log:#?}");
-    assert!(world.server(0).writable, "{log:#?}");
-    let because = &world.register().basis.because;
-    let said = format!("given up: member {to} did not apply everything");
-    assert!(because.contains(&said), "{because}");
-}
-
-#[test]
-fn a_primary_that_dies_while_it_is_handed_over_is_a_failover() {
-    let mut world = healthy(3);
-    world.member(0).ask = Some(asked("somebody asks"));
-    while world.server(0).writable {
-        world.run(1);
-    }
-    world.crash(0);
-    world.member(0).ask = None;
-    let log = world.run_until_healthy(200);
-    assert_eq!(world.register().basis.kind, BasisKind::Failover, "{log:#?}");
-}
-
-#[test]
-fn a_primary_without_its_volume_is_replaced_and_cloned() {
-    let mut world = healthy(3);
-    world.lose_volume(0);
-    let log = world.run_until_healthy(200);
-    assert_ne!(world.primary(), 0, "{log:#?}");
-    assert_eq!(world.guard(0).data, DataState::Holding);
-}
-
-#[test]
-fn members_are_removed_in_order_and_the_primary_hands_over_first() {
-    for (from, to) in [(5, 3), (3, 1), (3, 2), (4, 3), (2, 1)] {
-        let mut world = healthy(from);
-        if from == 5 {
-            let because = "x".to_owned();
-            world.member(4).ask = Some(Ask::Lead { because });
-            world.run(200);
-            world.member(4).ask = None;
-            world.run_until_healthy(100);
-            assert_eq!(world.primary(), 4);
-        }
-        world.want(to);
-        let log = world.run(300);
-        let register = world.register().clone();
-        assert_eq!(register.membership.members.len(), to as usize, "{log:#?}");
-        assert!(register.membership.old.is_none());
-        let primary = world.primary();
-        assert!(primary < to);
-        assert_eq!(world.server(primary).semi_sync.wait_for, to / 2);
-    }
-}
-
-#[test]
-fn a_leaver_that_cannot_be_asked_is_not_removed() {
-    let mut world = healthy(5);
-    world.want(3);
-    world.vanish(4);
-    world.run(200);
-    assert!(world.register().membership.old.is_some());
-}
-
 #[test]
 fn a_former_primary_learns_the_history_only_from_a_complete_primary() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.write(0, 1);
     world.crash(0);
     let mut seen_start = false;
@@ -816,156 +451,4 @@ fn a_former_primary_learns_the_history_only_from_a_complete_primary() {
         }
     }
     assert!(seen_start);
-}
-
-/// The step that ends the primary is the only one that names a clone's hindrance.
-fn ends_primary(log: &[String]) -> bool {
-    log.iter().any(|line| line.contains("end mysqld"))
-}
-
-#[test]
-fn a_primary_whose_replicas_all_lost_their_volumes_is_closed_before_it_is_cloned() {
-    for members in [2, 3, 5] {
-        let mut world = healthy(members);
-        world.commit(10);
-        for id in 1..members {
-            world.lose_volume(id);
-        }
-        let log = world.run_until_healthy(300);
-        assert_eq!(world.primary(), 0, "{log:#?}");
-        let at = |text: &str| log.iter().position(|line| line.contains(text)).unwrap();
-        assert!(at("end mysqld") < at("clone from member 0"), "{log:#?}");
-        assert_eq!(world.register().basis.kind, BasisKind::RestartInPlace);
-    }
-}
-
-#[test]
-fn a_replica_that_may_come_back_is_waited_for_before_the_primary_is_ended() {
-    let mut world = healthy(3);
-    world.commit(10);
-    let away = world.vanish(2);
-    world.lose_volume(1);
-    assert!(!ends_primary(&world.run(100)));
-    world.report(0).commits = Some(CommitProbe {
-        waiting_ms: crate::remedies::STARVED_MS - 1,
-        error: None,
-        ..CommitProbe::default()
-    });
-    assert!(!ends_primary(&world.run(100)));
-    *world.member(2) = away;
-    world.report(0).commits = None;
-    world.replicate();
-    let log = world.run_until_healthy(200);
-    assert!(!ends_primary(&log));
-    assert!(
-        log.iter().any(|line| line.contains("clone from member 2")),
-        "{log:#?}"
-    );
-}
-
-#[test]
-fn a_primary_whose_commits_have_waited_for_long_is_ended_for_a_clone() {
-    let mut world = healthy(3);
-    world.commit(10);
-    world.vanish(2);
-    world.lose_volume(1);
-    world.run(100);
-    world.report(0).commits = Some(CommitProbe {
-        waiting_ms: crate::remedies::STARVED_MS,
-        error: None,
-        ..CommitProbe::default()
-    });
-    let log = world.run(300);
-    assert!(ends_primary(&log), "{log:#?}");
-    assert!(
-        world.server(0).writable,
-        "open again behind one replica: {log:#?}"
-    );
-}
-
-#[test]
-fn the_linter_lets_nobody_end_a_primary_that_is_acknowledged_or_clone_from_a_stranger() {
-    let mut world = healthy(3);
-    world.commit(10);
-    let refused =
-        |world: &World, step: Step| check(&Plan { steps: vec![step] }, &world.seen).unwrap_err();
-    let retire = Step::Send(world.order(0, Command::Retire));
-    assert_eq!(refused(&world, retire), Refusal::HarmsPrimary(MemberId(0)));
-    world.lose_volume(1);
-    world.run(2);
-    world.write(2, 1);
-    let donor = world.member(2).endpoint.clone();
-    let clone = Step::Send(world.order(1, Command::Clone { donor }));
-    assert_eq!(refused(&world, clone), Refusal::OverwritesData(MemberId(1)));
-}
-
-#[test]
-fn a_write_that_arrives_during_the_clone_ends_the_primary_too_unless_another_member_may_come_back()
-{
-    for (n, ended) in [(2, true), (3, false)] {
-        let mut world = healthy(n);
-        world.lose_volume(1);
-        if n == 3 {
-            world.vanish(2);
-        }
-        world.report(1).phase = Phase::Cloning(90);
-        world.server(0).semi_sync.waiting = 1;
-        world.server(0).semi_sync.clients = 0;
-        let plan = world.decide().plan;
-        let retires =
-            |step: &Step| matches!(step, Step::Send(order) if order.command == Command::Retire);
-        assert_eq!(plan.steps.iter().any(retires), ended, "{n}: {plan:?}");
-    }
-}
-
-#[test]
-fn a_member_that_cannot_be_filled_keeps_no_other_from_following() {
-    let mut world = healthy(4);
-    world.lose_volume(2);
-    world.run(1); // it starts empty
-    world.server(1).replication = None;
-    let plan = world.decide().plan;
-    let told = |id: u32| {
-        let of_it =
-            |step: &&Step| matches!(step, Step::Send(order) if order.member == MemberId(id));
-        plan.steps.iter().find(of_it).map(ToString::to_string)
-    };
-    assert!(
-        told(2).is_some_and(|step| step.contains("clone")),
-        "{plan:?}"
-    );
-    assert!(
-        told(1).is_some_and(|step| step.contains("follow")),
-        "{plan:?}"
-    );
-}
-
-#[test]
-fn a_primary_that_starts_again_while_most_others_leave_opens_and_the_leaving_ends() {
-    for (n, wanted) in [(2, 1), (3, 1), (4, 2)] {
-        let mut world = healthy(n);
-        world.want(wanted);
-        world.run(1); // both memberships are recorded
-        assert!(world.register().membership.old.is_some());
-        world.crash(0);
-        let log = world.run_until_healthy(200);
-        let members = world.register().membership.members.len();
-        assert_eq!(u32::try_from(members), Ok(wanted), "{log:#?}");
-    }
-}
-
-#[test]
-fn a_leaver_that_lost_its_volume_is_removed_without_being_filled_first() {
-    for (n, wanted) in [(2, 1), (3, 1), (5, 3)] {
-        let mut world = healthy(n);
-        world.want(wanted);
-        world.run(1); // both memberships are recorded
-        assert!(world.register().membership.old.is_some());
-        world.lose_volume(n - 1);
-        let log = world.run_until_healthy(200);
-        let clones = log.iter().filter(|line| line.contains("clone")).count();
-        assert_eq!(clones, 0, "{log:#?}");
-        let members = world.register().membership.members.len();
-        assert_eq!(u32::try_from(members), Ok(wanted), "{log:#?}");
-    }
 }

@@ -7,13 +7,6 @@ use moco_model::{MemberId, Role};
 use super::world::{World, silent};
 use crate::observation::Ask;
 
-fn healthy(n: u32) -> World {
-    let mut world = World::fresh(n);
-    world.run_until_healthy(100);
-    world.commit(7);
-    world
-}
-
 /// Runs one step after the other until another member than `old` is recorded as the primary.
 fn until_replaced(world: &mut World, old: u32) {
     for _ in 0..100 {
@@ -27,7 +20,7 @@ fn until_replaced(world: &mut World, old: u32) {
 
 #[test]
 fn an_agent_that_stands_still_is_no_reason_to_replace_a_primary_that_replicas_hear() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.member(0).report = silent();
     for id in [1, 2] {
         world.report(id).hearing = Some(Hearing {
@@ -45,7 +38,7 @@ fn an_agent_that_stands_still_is_no_reason_to_replace_a_primary_that_replicas_he
 
 #[test]
 fn a_primary_whose_volume_is_full_is_replaced_when_that_lasts() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.report(0).commits = Some(CommitProbe {
         waiting_ms: 0,
         error: Some(CommitFailure::DiskFull),
@@ -65,7 +58,7 @@ fn a_primary_whose_volume_is_full_is_replaced_when_that_lasts() {
 
 #[test]
 fn a_winner_that_dies_while_it_applies_the_rest_makes_way_for_another_one() {
-    let mut world = healthy(5);
+    let mut world = World::healthy(5);
     let acknowledged = world.server(0).executed.clone();
     world.write(0, 2); // one replica has received it, two are needed to acknowledge
     let all = world.server(0).executed.clone();
@@ -85,7 +78,7 @@ fn a_winner_that_dies_while_it_applies_the_rest_makes_way_for_another_one() {
 #[test]
 fn a_new_primary_that_dies_before_it_is_open_costs_nothing_that_was_acknowledged() {
     for n in [3, 5] {
-        let mut world = healthy(n);
+        let mut world = World::healthy(n);
         let acknowledged = world.server(0).executed.clone();
         world.write(0, 1);
         world.crash(0);
@@ -103,7 +96,7 @@ fn a_new_primary_that_dies_before_it_is_open_costs_nothing_that_was_acknowledged
 
 #[test]
 fn a_replica_that_lacks_what_was_purged_is_cloned_anew() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.crash(2);
     world.commit(5);
     let primary = world.server(0);
@@ -117,7 +110,7 @@ fn a_replica_that_lacks_what_was_purged_is_cloned_anew() {
 
 #[test]
 fn a_receiver_that_was_stopped_and_a_channel_that_was_dropped_by_hand_are_put_back() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let channel = world.server(1).replication.as_mut().unwrap();
     channel.receiver = ThreadState::Off;
     world.server(2).replication = None;
@@ -131,7 +124,7 @@ fn a_receiver_that_was_stopped_and_a_channel_that_was_dropped_by_hand_are_put_ba
 
 #[test]
 fn labels_that_somebody_edited_are_set_back_and_decide_nothing() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let register = world.register().clone();
     world.member(0).label = None;
     world.member(1).label = Some(Role::Primary);
@@ -146,7 +139,7 @@ fn labels_that_somebody_edited_are_set_back_and_decide_nothing() {
 
 #[test]
 fn a_wish_that_came_true_is_taken_back_although_the_controller_died_after_the_decision() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let because = "somebody asks".to_owned();
     world.member(1).ask = Some(Ask::Lead { because });
     until_replaced(&mut world, 0); // nothing of the plan but the decision
@@ -159,7 +152,7 @@ fn a_wish_that_came_true_is_taken_back_although_the_controller_died_after_the_de
 
 #[test]
 fn two_who_ask_for_different_primaries_and_a_third_who_shrinks_the_cluster_are_served_in_turn() {
-    let mut world = healthy(5);
+    let mut world = World::healthy(5);
     for id in [1, 2] {
         let because = format!("somebody asks for {id}");
         world.member(id).ask = Some(Ask::Lead { because });

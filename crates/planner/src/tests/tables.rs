@@ -11,13 +11,6 @@ use crate::observation::{Clustering, PlatformFault, PlatformFaultKind, Rebuild, 
 use crate::plan::Expect;
 use crate::{Plan, Problem, Step};
 
-fn healthy(n: u32) -> World {
-    let mut world = World::fresh(n);
-    world.run_until_healthy(60);
-    world.commit(7);
-    world
-}
-
 fn code(world: &World) -> String {
     world.decide().verdict.code
 }
@@ -64,7 +57,7 @@ fn foreign_volumes_stop_a_new_cluster_and_only_one_member_of_a_recorded_one() {
         ("ForeignVolumes", 0)
     );
 
-    let mut old = healthy(3);
+    let mut old = World::healthy(3);
     old.report(1).fault = fault();
     assert_eq!(code(&old), "VolumeUnusable");
     assert!(old.decide().verdict.standing.available);
@@ -72,7 +65,7 @@ fn foreign_volumes_stop_a_new_cluster_and_only_one_member_of_a_recorded_one() {
 
 #[test]
 fn a_lost_register_initialises_nothing() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.seen.register = None;
     for id in [1, 2] {
         world.member(id).report = silent();
@@ -92,7 +85,7 @@ fn a_lost_register_initialises_nothing() {
     wiped.seen.initialised_before = true;
     assert_eq!(code(&wiped), "RegisterLost");
 
-    let mut older = healthy(3);
+    let mut older = World::healthy(3);
     older.guard(1).epoch = Epoch(9);
     assert_eq!(code(&older), "RegisterLost");
 }
@@ -100,7 +93,7 @@ fn a_lost_register_initialises_nothing() {
 #[test]
 fn a_register_that_is_lost_or_old_is_made_again_from_enough_guards() {
     for restored in [false, true] {
-        let mut world = healthy(3);
+        let mut world = World::healthy(3);
         let old = world.register().clone();
         world.crash(0);
         world.run_until_healthy(200);
@@ -117,7 +110,7 @@ fn a_register_that_is_lost_or_old_is_made_again_from_enough_guards() {
 
 #[test]
 fn a_register_from_before_a_change_of_members_is_made_again_too() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let old = world.register().clone();
     world.want(5);
     world.run_until_healthy(200);
@@ -153,7 +146,7 @@ fn stopped_and_offline_clusters_are_left_alone() {
         (Clustering::Stopped, "ClusteringStopped"),
         (Clustering::Offline, "Offline"),
     ] {
-        let mut world = healthy(3);
+        let mut world = World::healthy(3);
         world.crash(1);
         world.seen.wanted.clustering = state;
         let decision = world.decide();
@@ -166,7 +159,7 @@ fn stopped_and_offline_clusters_are_left_alone() {
 
 #[test]
 fn a_second_writable_member_is_ended_at_once() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.server(2).writable = true;
     let decision = world.decide();
     assert_eq!(decision.verdict.code, "TwoWritable");
@@ -179,7 +172,7 @@ fn a_second_writable_member_is_ended_at_once() {
 
 #[test]
 fn errant_transactions_that_were_only_received_are_executed_before_the_data_is_given_up() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let errant: GtidSet = format!("{}:1-2", ServerUuid::from_u128(77))
         .parse()
         .unwrap();
@@ -202,7 +195,7 @@ fn errant_transactions_that_were_only_received_are_executed_before_the_data_is_g
 
 #[test]
 fn errant_transactions_keep_a_detached_replica_detached() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let stranger = ServerUuid::from_u128(77);
     let errant: GtidSet = format!("{stranger}:1-2").parse().unwrap();
     let server = world.server(1);
@@ -227,7 +220,7 @@ fn errant_transactions_keep_a_detached_replica_detached() {
 
 #[test]
 fn a_replica_may_be_ahead_in_what_the_primary_itself_wrote() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let ahead = format!("{}:1-8", world.server(0).server_uuid)
         .parse()
         .unwrap();
@@ -237,7 +230,7 @@ fn a_replica_may_be_ahead_in_what_the_primary_itself_wrote() {
 
 #[test]
 fn too_few_acknowledging_replicas_are_told() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.server(0).semi_sync.clients = 0;
     let verdict = world.decide().verdict;
     assert_eq!(
@@ -249,15 +242,15 @@ fn too_few_acknowledging_replicas_are_told() {
 
 #[test]
 fn other_problems_are_recognised_by_code() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.want(2);
     assert_eq!(code(&world), "MembersChanging");
 
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.server(1).drift.push("sync_binlog=0".into());
     assert_eq!(code(&world), "SettingsDrifted");
 
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.seen.platform.push(PlatformFault {
         kind: PlatformFaultKind::PodCannotRun,
         member: Some(MemberId(1)),
@@ -265,7 +258,7 @@ fn other_problems_are_recognised_by_code() {
     });
     assert_eq!(code(&world), "PodCannotRun");
 
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let silent = Seen::Silent {
         since: 0,
         because: "timeout".into(),
@@ -273,11 +266,11 @@ fn other_problems_are_recognised_by_code() {
     world.seen.members.get_mut(&MemberId(0)).unwrap().report = silent;
     assert_eq!(code(&world), "PrimaryUnreachable");
 
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.server(0).semi_sync.wait_for = 2;
     assert_eq!(code(&world), "WrongAcks");
 
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     world.server(1).replication.as_mut().unwrap().last_error = Some("1236: purged".into());
     assert_eq!(code(&world), "ReplicationBroken");
 }
@@ -292,7 +285,7 @@ fn endpoint_of(world: &World, id: u32) -> Endpoint {
 
 #[test]
 fn the_linter_refuses_orders_that_break_a_rule() {
-    let world = healthy(3);
+    let world = World::healthy(3);
     let send = |world: &World, id, command| vec![Step::Send(world.order(id, command))];
     let open = Command::Open { acks: 1 };
     let initialise = Command::Start {
@@ -348,7 +341,7 @@ fn the_linter_refuses_orders_that_break_a_rule() {
 
 #[test]
 fn the_linter_refuses_a_second_writer_an_early_opening_and_strangers() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let send = |world: &World, id, command| vec![Step::Send(world.order(id, command))];
     let open = Command::Open { acks: 1 };
 
@@ -385,7 +378,7 @@ fn the_linter_refuses_a_second_writer_an_early_opening_and_strangers() {
 
 #[test]
 fn the_linter_refuses_registers_that_break_a_rule() {
-    let mut world = healthy(3);
+    let mut world = World::healthy(3);
     let expect = Expect::of(world.register());
     let base = world.register().clone();
     let record = |register, expect| vec![Step::Record { expect, register }];

@@ -206,6 +206,26 @@ impl World {
     }
 
     /// Runs passes until nothing changes or `steps` steps were taken; returns them as text.
+    /// A healthy cluster with some history.
+    pub(super) fn healthy(n: u32) -> Self {
+        let mut world = Self::fresh(n);
+        world.run_until_healthy(100);
+        world.commit(7);
+        world
+    }
+
+    /// Takes steps until something is so.
+    pub(super) fn run_until(&mut self, what: &str, so: impl Fn(&mut Self) -> bool) {
+        for _ in 0..100 {
+            if so(self) {
+                return;
+            }
+            let log = self.run(1);
+            assert_eq!(log.len(), 1, "nothing is done any more, and not so: {what}");
+        }
+        panic!("never so: {what}");
+    }
+
     pub(super) fn run(&mut self, steps: usize) -> Vec<String> {
         let mut log = Vec::new();
         while log.len() < steps {

@@ -1,7 +1,10 @@
 //! What is done about a cluster's members.
 
 use super::clustering::{ERRANT, HANDS_OVER, ORDERS, TAKES_OVER, TOO_FEW, WATCH};
-use super::{FAILOVER, FAULTS, PLANNER, Row, SERVER, STORY, TABLES, better, not_yet, same};
+use super::{
+    FAILOVER, FAULTS, MEMBERSHIP, PLANNER, Row, SERVER, STORY, SWITCHOVER, TABLES, better, not_yet,
+    same,
+};
 
 const REPLICATION: &str = "crates/mysql/tests/real_mysqld/replication.rs";
 const FENCE: &str = "crates/mysql/tests/real_mysqld/fence.rs";
@@ -55,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         "the primary is looked at before it is closed, closing is bounded, and one that cannot be finished in time leaves it open",
         &[
             (
-                FAILOVER,
+                SWITCHOVER,
                 "a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open",
             ),
             (FENCE, "what_goes_wrong_after_writes_were_stopped_is_undone"),
@@ -73,7 +76,7 @@ pub(super) const ROWS: &[Row] = &[
                 "a_primary_that_nobody_can_replace_gets_a_new_epoch_and_opens_only_behind_the_barrier",
             ),
             (
-                FAILOVER,
+                MEMBERSHIP,
                 "a_member_that_cannot_be_filled_keeps_no_other_from_following",
             ),
         ],
@@ -158,7 +161,7 @@ pub(super) const ROWS: &[Row] = &[
         182,
         "A primary that lost its volume is replaced and cloned",
         &[(
-            FAILOVER,
+            MEMBERSHIP,
             "a_primary_without_its_volume_is_replaced_and_cloned",
         )],
     ),

@@ -46,7 +46,7 @@ pub(super) const SPEC: &[Row] = &[
                 "every_even_and_odd_size_becomes_healthy_and_grows",
             ),
             (
-                super::FAILOVER,
+                super::MEMBERSHIP,
                 "members_are_removed_in_order_and_the_primary_hands_over_first",
             ),
             (STORY, "scale"),

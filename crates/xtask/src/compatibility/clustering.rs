@@ -1,6 +1,9 @@
 //! How members are looked at, and what is seen in them.
 
-use super::{FAILOVER, PLANNER, REPORT, Row, STORY, TABLES, better, differs, not_yet, same};
+use super::{
+    FAILOVER, MEMBERSHIP, PLANNER, REPORT, Row, STORY, SWITCHOVER, TABLES, better, differs,
+    not_yet, same,
+};
 
 const GATHER: &str = "crates/pass/src/gather.rs";
 pub(super) const WATCH: &str = "crates/agent/src/watch/tests.rs";
@@ -10,7 +13,7 @@ pub(super) const ERRANT: (&str, &str) = (
     "errant_transactions_keep_a_detached_replica_detached",
 );
 pub(super) const HANDS_OVER: (&str, &str) = (
-    FAILOVER,
+    SWITCHOVER,
     "a_primary_that_is_asked_to_leave_hands_over_without_a_restart",
 );
 pub(super) const TAKES_OVER: (&str, &str) = (
@@ -96,7 +99,7 @@ pub(super) const LOOP: &[Row] = &[
         "A replica that lags too much protects the primary's pod from deletion",
         "the lag is not compared with `maxDelaySecondsForPodDeletion`; a switchover waits for a target that is not far behind",
         &[(
-            FAILOVER,
+            SWITCHOVER,
             "a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open",
         )],
     ),
@@ -190,7 +193,7 @@ pub(super) const STATES: &[Row] = &[
         "A primary whose data is gone is told from an empty cluster by its replicas' sets",
         "by a small file on each volume, so that an empty cluster can fail over too",
         &[(
-            FAILOVER,
+            MEMBERSHIP,
             "a_primary_without_its_volume_is_replaced_and_cloned",
         )],
     ),
@@ -200,7 +203,7 @@ pub(super) const STATES: &[Row] = &[
         "and by eviction; the member with least to catch up is taken, or the one that is named",
         &[
             HANDS_OVER,
-            (FAILOVER, "the_member_that_is_asked_to_lead_leads"),
+            (SWITCHOVER, "the_member_that_is_asked_to_lead_leads"),
             (STORY, "switchover"),
             (STORY, "drain"),
         ],

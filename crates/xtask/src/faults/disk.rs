@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Row] = &[
         tests: &[
             "crates/planner/src/tests.rs::a_replica_whose_volume_was_lost_is_cloned_anew",
             "crates/planner/src/tests.rs::a_primary_whose_volume_was_lost_is_never_initialised_again",
-            "crates/planner/src/tests/failover.rs::a_primary_without_its_volume_is_replaced_and_cloned",
+            "crates/planner/src/tests/members.rs::a_primary_without_its_volume_is_replaced_and_cloned",
         ],
         lacks: Lacks::Nothing,
     },

@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
         does: "A switchover does not choose it. A failover waits until it has applied everything, if it is the one that \
                holds everything; it is not ready for readers.",
         tests: &[
-            "crates/planner/src/tests/failover.rs::a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open",
+            "crates/planner/src/tests/switchover.rs::a_switchover_waits_for_a_target_and_is_given_up_in_time_with_the_primary_open",
             "crates/planner/src/tests/failover.rs::the_winner_holds_everything_that_the_others_hold_and_applies_it_first",
             "crates/agent/src/probes.rs::a_replica_is_ready_only_while_it_replicates_without_much_lag",
         ],
@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
             "crates/mysql/tests/real_mysqld/fence.rs::a_look_finds_what_would_hold_the_closing_up_and_clients_notice_nothing",
             "crates/agent/src/orders/tests.rs::a_primary_that_is_held_up_stays_as_it_was_and_says_why",
             "crates/mysql/tests/real_mysqld/server.rs::closing_is_bounded_and_a_connection_that_timed_out_is_never_used_again",
-            "crates/planner/src/tests/failover.rs::what_holds_the_primary_up_is_told",
+            "crates/planner/src/tests/switchover.rs::what_holds_the_primary_up_is_told",
         ],
         lacks: Lacks::Part("a global read lock, and the lock for backups."),
     },

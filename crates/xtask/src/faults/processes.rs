@@ -110,7 +110,7 @@ pub(super) const ROWS: &[Row] = &[
         does: "It hands over first, and goes when it has become a replica.",
         tests: &[
             "crates/agent/src/leave/tests.rs::a_primary_says_that_it_leaves_and_goes_when_it_has_become_a_replica",
-            "crates/planner/src/tests/failover.rs::a_primary_that_is_asked_to_leave_hands_over_without_a_restart",
+            "crates/planner/src/tests/switchover.rs::a_primary_that_is_asked_to_leave_hands_over_without_a_restart",
         ],
         lacks: Lacks::Nothing,
     },
@@ -183,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
         does: "The primary hands over before it goes, and the budget lets go only so many that commits are acknowledged.",
         tests: &[
             "crates/resources/src/pdb.rs::an_eviction_leaves_enough_members_to_acknowledge",
-            "crates/planner/src/tests/failover.rs::a_primary_that_is_asked_to_leave_hands_over_without_a_restart",
+            "crates/planner/src/tests/switchover.rs::a_primary_that_is_asked_to_leave_hands_over_without_a_restart",
         ],
         lacks: Lacks::Part("every node in turn."),
     },

@@ -22,8 +22,8 @@ pub(super) const ROWS: &[Row] = &[
         does: "Before the decision the primary goes on, after it the new one is finished. A wish that came true is \
                taken back, also by the next controller.",
         tests: &[
-            "crates/planner/src/tests/failover.rs::a_primary_that_dies_while_it_is_handed_over_is_a_failover",
-            "crates/planner/src/tests/failover.rs::a_primary_that_was_closed_for_nothing_opens_again_in_a_new_epoch",
+            "crates/planner/src/tests/switchover.rs::a_primary_that_dies_while_it_is_handed_over_is_a_failover",
+            "crates/planner/src/tests/switchover.rs::a_primary_that_was_closed_for_nothing_opens_again_in_a_new_epoch",
             "crates/planner/src/tests/faults.rs::a_wish_that_came_true_is_taken_back_although_the_controller_died_after_the_decision",
             "crates/mysql/tests/real_mysqld/fence.rs::what_goes_wrong_after_writes_were_stopped_is_undone",
         ],
@@ -93,10 +93,10 @@ pub(super) const ROWS: &[Row] = &[
         does: "Both memberships are recorded; the larger number of acknowledgements and promises under both are needed \
                until everything is held under the new one.",
         tests: &[
-            "crates/planner/src/tests/failover.rs::members_are_removed_in_order_and_the_primary_hands_over_first",
+            "crates/planner/src/tests/members.rs::members_are_removed_in_order_and_the_primary_hands_over_first",
             "crates/planner/src/tests.rs::every_even_and_odd_size_becomes_healthy_and_grows",
             "crates/model/src/quorum.rs::while_members_change_promises_are_needed_under_both_memberships",
-            "crates/planner/src/tests/failover.rs::a_leaver_that_cannot_be_asked_is_not_removed",
+            "crates/planner/src/tests/members.rs::a_leaver_that_cannot_be_asked_is_not_removed",
         ],
         lacks: Lacks::Nothing,
     },
